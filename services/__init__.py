@@ -1,0 +1,1 @@
+"""Duly's programs, one folder each."""

@@ -1,0 +1,1 @@
+"""What every worker shares: the law, the ports, the runtime and the adapters. Never deployed by itself."""

@@ -1,0 +1,1 @@
+"""The real things behind the ports: broker, database, mail, library files."""

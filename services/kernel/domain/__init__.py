@@ -1,0 +1,1 @@
+"""The law: pure functions over plain facts, standard library only."""

@@ -1,0 +1,159 @@
+"""The ports: what a worker may ask of the outside, and nothing of how it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+# --- the broker -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to publish. `mandatory`: a message that no queue takes counts as unsent."""
+
+    key: int
+    routing_key: str
+    body: bytes
+    content_type: str = "application/cloudevents+json"
+    headers: dict[str, str] = field(default_factory=dict)
+    mandatory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as it came off a queue; `tag` settles it, on the subscription that gave it, once."""
+
+    tag: int
+    body: bytes
+    content_type: str
+    headers: dict[str, str]
+    routing_key: str
+    redelivered: bool
+    user_id: str | None
+    message_id: str | None
+
+
+class BrokerUnavailable(Exception):  # noqa: N818 -- a state of the world, not an error of ours
+    """The broker cannot be reached, or the connection was lost; nothing unsettled is lost."""
+
+
+class Subscription(Protocol):
+    """Deliveries of one queue. One task uses it at a time."""
+
+    async def take(self, most: int, linger: float) -> list[Delivery]:
+        """Wait for a delivery, then up to `linger` seconds for more, `most` at most.
+
+        Raises:
+            BrokerUnavailable: the connection was lost; subscribe again.
+        """
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        """Acknowledge them: their work is committed.
+
+        Raises:
+            BrokerUnavailable: the connection was lost; the broker will deliver them again.
+        """
+
+    async def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Requeue them: their work was not done."""
+
+    async def close(self) -> None:
+        """Stop consuming; what was taken and not settled goes back to the queue. Never raises."""
+
+
+class Broker(Protocol):
+    """The message broker. It wakes; it never remembers."""
+
+    async def connect(self) -> None:
+        """Open the connections and declare the topology of the catalogue. Idempotent.
+
+        Raises:
+            BrokerUnavailable: with what was tried and what to do.
+        """
+
+    async def subscribe(self, queue: str, *, prefetch: int) -> Subscription:
+        """Consume a queue; redeclares it if it was deleted.
+
+        Raises:
+            BrokerUnavailable: the broker cannot be reached.
+        """
+
+    async def publish(self, messages: Sequence[Outgoing]) -> set[int]:
+        """Publish all, pipelined, and return the keys of those that the broker confirmed.
+
+        A nack, a return of a mandatory message, a closed or blocked connection: that key is missing. Never raises for
+        the broker's faults: what is not in the answer is unsent and may be published again.
+        """
+
+    async def close(self) -> None:
+        """Close the connections. Never raises."""
+
+
+# --- mail -------------------------------------------------------------------------------------------------------------
+
+
+class Phase(StrEnum):
+    """Where in the SMTP dialogue an attempt ended."""
+
+    CONNECT = "connect"
+    EHLO = "ehlo"
+    STARTTLS = "starttls"
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    AFTER_DATA = "after_data"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpReply:
+    """What the mail system said last to one attempt.
+
+    `code` is None when no reply came (time-out, disconnect): with phase `AFTER_DATA` the outcome is unknown, with an
+    earlier phase the mail was not taken. `enhanced` is the RFC 3463 status ("5.1.1") or empty. `text` is the reply's
+    text, cut to 500 characters, control characters replaced.
+    """
+
+    phase: Phase
+    code: int | None
+    enhanced: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail ready for the wire: `content` is RFC 5322 bytes with CRLF line ends, not yet dot-stuffed."""
+
+    attempt_id: UUID
+    envelope_sender: str
+    recipient: str
+    content: bytes
+
+
+class Mailer(Protocol):
+    """Hands mail to the mail system over pooled connections, one attempt each, never by itself again."""
+
+    async def send(self, mail: Mail) -> SmtpReply:
+        """Send one mail; return what was said last. Never raises for the mail system's or the network's faults."""
+
+    async def close(self) -> None:
+        """QUIT what is idle and close everything. Never raises."""
+
+
+# --- ids --------------------------------------------------------------------------------------------------------------
+
+
+class Ids(Protocol):
+    """Where ids and randomness come from."""
+
+    def uuid7(self) -> UUID:
+        """A UUIDv7 (RFC 9562 section 5.7), later than every one before it from this process."""
+
+    def jitter(self) -> float:
+        """A number in [0, 1) to spread retries."""

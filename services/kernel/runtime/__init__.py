@@ -1,0 +1,1 @@
+"""How a worker runs: batches, outcomes, retries, health, stopping."""
