@@ -1,0 +1,1 @@
+"""The traffic: every message, where it travels, and the database's shape."""
