@@ -1,0 +1,1 @@
+"""The renderer: scope, policy, and the pinned text of every notice."""
