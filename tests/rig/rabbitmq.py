@@ -20,6 +20,7 @@ import pytest
 READY = b"Starting broker... completed"
 SERVER_FOLDERS = ("/usr/lib/rabbitmq/lib", "/opt/homebrew/opt/rabbitmq", "/usr/local/opt/rabbitmq", "/opt/rabbitmq")
 POLICY = Path("/usr/sbin/policy-rc.d")
+ORPHANS_DIE = 'cat >/dev/null; kill -9 "$@"'  # our end of its input closes even when we are killed
 HOW_TO = (
     "no RabbitMQ server is installed: on Debian or Ubuntu `sudo apt-get install rabbitmq-server`, on macOS "
     "`brew install rabbitmq`; the tests start a node of their own, so the system's service may stay off"
@@ -84,6 +85,7 @@ class RabbitNode:
         self.name = f"duly{self.port}@localhost"
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._ready = threading.Event()
         self._write_files()
 
@@ -139,6 +141,12 @@ class RabbitNode:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        self._guard = subprocess.Popen(
+            ["sh", "-c", ORPHANS_DIE, "guard", str(self._server.pid), str(self._epmd.pid)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         assert self._server.stdout is not None
         threading.Thread(target=self._listen, args=(self._server.stdout,), daemon=True).start()
         if not self._ready.wait(seconds) or self._server.poll() is not None:
@@ -166,6 +174,10 @@ class RabbitNode:
 
     def kill(self) -> None:
         """Stop at once, as a power cut would."""
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
         if self._server is not None:
             if self._server.poll() is None:
                 os.killpg(self._server.pid, signal.SIGKILL)

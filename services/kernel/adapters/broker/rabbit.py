@@ -41,7 +41,7 @@ async def _opened(begin: Callable[[], _O]) -> _O:
 
 def _abandon(opening: asyncio.Future[_O]) -> None:
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().close_now()
+        opening.get_loop().run_in_executor(None, opening.result().close_now)
 
 
 class RabbitBroker:

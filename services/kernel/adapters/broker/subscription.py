@@ -58,7 +58,8 @@ class RabbitSubscription:
             self._wake()
 
     def _cancelled(self, _consumer_tag: str) -> None:
-        self._end(BrokerUnavailable("the queue was deleted while it was consumed; subscribing again declares it anew"))
+        fault = "the queue was deleted while it was consumed; subscribing again declares it anew"
+        self._connection.lose(BrokerUnavailable(fault))
 
     def _end(self, fault: BrokerUnavailable) -> None:
         self._fault = self._fault or fault
@@ -97,7 +98,7 @@ class RabbitSubscription:
 
     def _check(self) -> None:
         if self._fault is not None:
-            raise self._fault
+            raise BrokerUnavailable(str(self._fault)) from self._fault
 
     async def settle(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge them: one acknowledgement for all from the oldest unsettled on, then one each.
@@ -114,6 +115,7 @@ class RabbitSubscription:
         for tag in sorted(tag for tag in tags if tag > upto):
             channel.basic_ack(tag)
         self._forget(tags)
+        self._check()
 
     def _leading(self, tags: set[int]) -> int:
         """The last tag of the unbroken run of `tags` that begins with the oldest unsettled; 0 if there is none."""
@@ -128,7 +130,6 @@ class RabbitSubscription:
         for tag in tags:
             del self._unsettled[tag]
         self._connection.flush()
-        self._check()
 
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Requeue them: their work was not done. On a lost connection they are back already."""
