@@ -1,0 +1,1 @@
+"""What Duly brings along when nothing is configured: a private PostgreSQL, a mailbox."""
