@@ -47,7 +47,7 @@ def canonical(data: Mapping[str, Json]) -> bytes:
     Raises:
         NotCanonical: it holds something that has none.
     """
-    plain = dict(data)
+    plain = data if isinstance(data, dict) else dict(data)
     _check(plain)
     try:
         return _encode(plain).encode()
@@ -86,7 +86,7 @@ def GENESIS(notice_id: UUID) -> bytes:  # noqa: N802 -- a constant of the notice
 
 
 def digest_of(
-    notice_id: UUID, seq: int, kind: str, at: datetime, *, actor: str, data: Mapping[str, Json], previous: bytes
+    notice_id: UUID, seq: int, kind: str, at: datetime, *, actor: str, data: dict[str, Json], previous: bytes
 ) -> bytes:
     """The digest of one fact, over all its other fields.
 
@@ -96,11 +96,12 @@ def digest_of(
     """
     if at.tzinfo is None:
         raise ValueError("the instant of a fact needs a time zone")
+    instant = at if at.tzinfo is UTC else at.astimezone(UTC)
     return data_hash(
         {
             "actor": actor,
-            "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
-            "data": dict(data),
+            "at": instant.isoformat(timespec="microseconds"),
+            "data": data,
             "kind": kind,
             "notice_id": str(notice_id),
             "previous": previous.hex(),
