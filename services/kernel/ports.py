@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from services.kernel.domain.replies import Phase as Phase  # noqa: PLC0414 -- part of this port
 
 # --- the broker -------------------------------------------------------------------------------------------------------
 
@@ -95,20 +95,6 @@ class Broker(Protocol):
 
 
 # --- mail -------------------------------------------------------------------------------------------------------------
-
-
-class Phase(StrEnum):
-    """Where in the SMTP dialogue an attempt ended."""
-
-    CONNECT = "connect"
-    EHLO = "ehlo"
-    STARTTLS = "starttls"
-    AUTH = "auth"
-    MAIL = "mail"
-    RCPT = "rcpt"
-    DATA = "data"
-    AFTER_DATA = "after_data"
-    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
