@@ -1,0 +1,155 @@
+"""Logs: one line an event on stderr, JSON for machines, readable in a terminal, and only facts in it.
+
+What may be logged is a list, not a ban: ids, counts, states, reason codes, durations, and an exception's class and
+place. Every other key is kept with its value withheld, so that whoever adds a key sees why it is empty. Messages of
+exceptions are withheld too, as drivers quote what they were given; those of a class with `public = True` are ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Mapping, MutableMapping
+from datetime import date
+from enum import Enum
+from pathlib import Path
+from typing import TextIO, cast
+from uuid import UUID
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+WITHHELD = "[withheld]"
+ROOT = Path(__file__).resolve().parents[3]
+LOGGABLE = frozenset(
+    """
+    notice_id event_id attempt_id deadline_id sanction_id hold_id evidence_id item_id outbox_id campaign_id trace_id
+    source source_ref regime notice_type template_version matter business_id message_type message_version migration
+    state previous_state verdict outcome reason reasons kind phase smtp_code enhanced channel language trial
+    queue routing_key consumer worker_name check signal exit_code
+    count total items batch size bytes attempt attempts taken settled requeued published unsent refused retried dead
+    fired waited blocked sent held served unserved replayed due claimed rescued seq version deadline_version
+    seconds milliseconds after_seconds age_seconds linger_seconds due_at deadline_at at on
+    host port pid folder file line zone
+    """.split()  # noqa: SIM905 -- read as prose
+)
+_EVENT = re.compile(r"[a-z][a-z0-9_-]*\.[a-z][a-z0-9_-]*")
+_KEY = re.compile(r"[a-z_][a-z0-9_]{0,40}")
+_CODE = re.compile(r"[A-Za-z0-9_.:/+-]{1,200}")
+_MOST_PARTS = 20
+_MOST_FRAMES = 20
+_MESSAGE = 500
+
+
+def configure(worker: str, level: str = "info", stream: TextIO | None = None) -> None:
+    """Set up logging for this process; standard-library logging (asyncio, drivers) goes the same way, filtered.
+
+    Args:
+        worker: the name that every line bears.
+        level: the least that is written: debug, info, warning or error.
+        stream: where to; stderr if None.
+    """
+    out = stream or sys.stderr
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=processors(worker, human=out.isatty()),
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[_Libraries()], level=max(number, logging.WARNING), force=True)
+
+
+def logger() -> FilteringBoundLogger:
+    """The logger. Events are `noun.verb`, facts are keywords of `LOGGABLE`: `log.info("batch.settle", items=200)`."""
+    return cast("FilteringBoundLogger", structlog.get_logger())
+
+
+def processors(worker: str, *, human: bool) -> list[Processor]:
+    """What each event passes through, in order. The filter comes before anything that we add ourselves."""
+
+    def named(_logger: object, _method: str, event: EventDict) -> EventDict:
+        return {**event, "worker": worker}
+
+    last: Processor = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(sort_keys=False)
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp")
+    return [structlog.contextvars.merge_contextvars, withhold, structlog.processors.add_log_level, stamp, named, last]
+
+
+def withhold(_logger: object, _method: str, event: MutableMapping[str, object]) -> EventDict:
+    """Let through what may be logged; see the module."""
+    error = _error(event.pop("exc_info", None))
+    name = str(event.pop("event", ""))
+    clean: EventDict = {"event": name if _EVENT.fullmatch(name) else WITHHELD}
+    for key, value in event.items():
+        shown = key if _KEY.fullmatch(key) else "withheld_key"
+        clean[shown] = _shown(value) if key in LOGGABLE else WITHHELD
+    return {**clean, **(_told(error) if error else {})}
+
+
+def _shown(value: object) -> object:
+    """A fact as it may be written: a number, an instant, an id, a code, or a few of these."""
+    if value is None or (isinstance(value, bool | int | float) and not isinstance(value, Enum)):
+        return value
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(part) for part in list(value)[:_MOST_PARTS]]
+    text = str(value.value if isinstance(value, Enum) else value) if isinstance(value, str | Enum | Path) else ""
+    return text if _CODE.fullmatch(text) else WITHHELD
+
+
+def _error(exc_info: object) -> BaseException | None:
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    if isinstance(exc_info, tuple):
+        return cast("BaseException | None", exc_info[1])
+    return sys.exc_info()[1] if exc_info else None
+
+
+def _told(error: BaseException) -> Mapping[str, object]:
+    """An exception by its class, causes and places; its message only if it is made to be read."""
+    frames = traceback.extract_tb(error.__traceback__)[-_MOST_FRAMES:]
+    told: dict[str, object] = {"exception": _class(error), "frames": [_place(frame) for frame in frames]}
+    causes = _causes(error)
+    if causes:
+        told["causes"] = causes
+    if getattr(error, "public", False) is True:
+        told["message"] = re.sub(r"[\x00-\x1f\x7f]", " ", str(error))[:_MESSAGE]
+    return told
+
+
+def _causes(error: BaseException) -> list[str]:
+    causes: list[str] = []
+    cause = error.__cause__ or error.__context__
+    while cause is not None and len(causes) < _MOST_PARTS:
+        causes.append(_class(cause))
+        cause = cause.__cause__ or cause.__context__
+    return causes
+
+
+def _class(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    """`file:line function`, the file as seen from the project or from its package folder."""
+    file = Path(frame.filename)
+    if file.is_relative_to(ROOT):
+        file = file.relative_to(ROOT)
+    shown = str(file).rpartition("site-packages/")[2]
+    return f"{shown}:{frame.lineno} {frame.name}"
+
+
+class _Libraries(logging.Handler):
+    """What libraries report through standard logging: who, how bad, and where; never their words."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one report."""
+        level = record.levelname.lower()
+        write = getattr(logger(), level if level in {"warning", "error", "critical"} else "warning")
+        write("library.report", source=record.name, file=record.filename, line=record.lineno, exc_info=record.exc_info)
