@@ -26,6 +26,8 @@ CASES = [
     *[(phase, None, "", "", LATER) for phase in ("connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data")],
     ("after_data", None, "", "", UNKNOWN),
     ("after_data", 354, "", "go ahead", UNKNOWN),
+    ("done", None, "", "", UNKNOWN),
+    ("done", 550, "5.1.1", "after the end", UNKNOWN),
     # transient
     ("rcpt", 450, "4.2.1", "greylisted", LATER),
     ("rcpt", 452, "4.2.2", "mailbox full", LATER),
@@ -83,6 +85,23 @@ def test_a_reply_is_judged_by_phase_and_code(
     assert judgement.reason
     if verdict is REFUSED:
         assert judgement.about_recipient
+
+
+@pytest.mark.parametrize(
+    ("phase", "enhanced", "text", "about"),
+    [
+        ("rcpt", "4.2.2", "mailbox full", True),
+        ("after_data", "", "try later", True),
+        ("rcpt", "4.7.0", "too much mail from you", False),
+        ("rcpt", "", "sender has a poor reputation", False),
+        ("mail", "4.2.2", "no recipient was named yet", False),
+        ("connect", "", "too busy", False),
+    ],
+)
+def test_a_delay_is_about_the_recipient_only_if_it_speaks_of_no_other(
+    phase: str, enhanced: str, text: str, about: bool
+) -> None:
+    assert judge_reply(phase, 450, enhanced, text).about_recipient is about
 
 
 PHASES = st.sampled_from(list(Phase))

@@ -56,6 +56,7 @@ class Judgement:
 
 
 _WITH_RECIPIENT = frozenset({Phase.RCPT, Phase.DATA, Phase.AFTER_DATA})
+_SENDERS_SUBJECT = ".7."
 _BARE_AT_RCPT = frozenset({550, 551, 552, 553, 554, 556})
 
 _STATUS = re.compile(r"^[245]\.(\d{1,3})\.(\d{1,3})$")
@@ -108,16 +109,20 @@ def judge_reply(phase: str, code: int | None, enhanced: str, text: str) -> Judge
     """
     where = Phase(phase)
     severity = None if code is None else code // 100
+    if where is Phase.DONE or (where is Phase.AFTER_DATA and severity not in {_TRANSIENT, _PERMANENT}):
+        return _at_the_end(severity)
     if code is not None and severity == _PERMANENT:
         return _refusal(where, code, enhanced, text)
     if severity == _TRANSIENT:
-        about = where in _WITH_RECIPIENT
+        about = where in _WITH_RECIPIENT and _SENDERS_SUBJECT not in enhanced and not _SPEAKS_OF_SENDER.search(text)
         return Judgement(SendVerdict.TRY_LATER, f"transient refusal {code} at {where}", about_recipient=about)
-    if where in {Phase.AFTER_DATA, Phase.DONE}:
-        if severity == _SUCCESS:
-            return Judgement(SendVerdict.ACCEPTED, "the mail system took the message", about_recipient=True)
-        return Judgement(SendVerdict.UNKNOWN, "no usable reply after the final dot: it may have been taken")
     return Judgement(SendVerdict.TRY_LATER, f"the dialogue ended at {where}, before the final dot: nothing was taken")
+
+
+def _at_the_end(severity: int | None) -> Judgement:
+    if severity == _SUCCESS:
+        return Judgement(SendVerdict.ACCEPTED, "the mail system took the message", about_recipient=True)
+    return Judgement(SendVerdict.UNKNOWN, "no usable reply after the final dot: it may have been taken")
 
 
 def _refusal(where: Phase, code: int, enhanced: str, text: str) -> Judgement:
