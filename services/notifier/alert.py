@@ -140,7 +140,8 @@ def _named(parts: Segments, authority: str) -> str:
 
 
 def _name_faults(authority: str) -> list[str]:
-    return [] if authority.strip() and authority.isprintable() else ["it is empty or has a control character"]
+    fit = authority.strip() and authority.isprintable() and "((" not in authority
+    return [] if fit else ["it is empty, or has a placeholder or a control character"]
 
 
 def _page(language: str, title: str, body: str) -> str:
