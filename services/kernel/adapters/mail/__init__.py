@@ -1,0 +1,1 @@
+"""Mail: handing it to a mail system over SMTP, and the built-in mailbox of the embedded default."""
