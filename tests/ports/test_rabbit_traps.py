@@ -292,6 +292,7 @@ async def test_confirms_count_in_any_order_and_many_at_once() -> None:
     publisher = ConfirmingPublisher(_Silent(), "x", patience=1, answer_seconds=1)  # type: ignore[arg-type]
     batch = _Batch()
     batch.outstanding = 8
+    batch.close()
     publisher._pending = {tag: (batch, tag * 10) for tag in range(1, 9)}
     publisher._on_returned({"correlation_id": "4"})
     publisher._on_ack(3, multiple=False)
@@ -304,6 +305,17 @@ async def test_confirms_count_in_any_order_and_many_at_once() -> None:
     assert batch.answered.is_set()
     assert (batch.confirmed, batch.refused) == ({10, 20, 30, 50, 80}, {40, 60, 70})
     assert not publisher._pending
+
+
+async def test_a_batch_is_answered_only_when_all_of_it_was_sent() -> None:
+    batch = _Batch()
+    batch.outstanding = 1
+    batch.answer(1, taken=True)  # the broker was faster than we
+    assert not batch.answered.is_set()
+    batch.outstanding += 1
+    batch.answer(2, taken=True)
+    batch.close()
+    assert batch.answered.is_set()
 
 
 async def test_a_message_that_cannot_be_encoded_delays_no_other(broker: RabbitBroker) -> None:

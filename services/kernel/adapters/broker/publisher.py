@@ -31,12 +31,21 @@ class _Batch:
         self.confirmed: set[int] = set()
         self.refused: set[int] = set()
         self.outstanding = 0
+        self.complete = False
         self.answered = asyncio.Event()
 
     def answer(self, key: int, *, taken: bool) -> None:
         (self.confirmed if taken else self.refused).add(key)
         self.outstanding -= 1
-        if not self.outstanding:
+        self._see()
+
+    def close(self) -> None:
+        """No more will be sent: once the broker has answered for all of them, that is the answer."""
+        self.complete = True
+        self._see()
+
+    def _see(self) -> None:
+        if self.complete and not self.outstanding:
             self.answered.set()
 
 
@@ -145,7 +154,8 @@ class ConfirmingPublisher:
             if position % _MESSAGES_A_TURN == 0 and not await self._may_send():
                 break
             self._send(message, batch)
-        if batch.outstanding and self.alive:
+        batch.close()
+        if self.alive:
             with suppress(TimeoutError):
                 await asyncio.wait_for(batch.answered.wait(), self._answer_seconds)
         return batch.confirmed - batch.refused
