@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError, field_validator
@@ -22,7 +23,7 @@ class EnvelopeRefused(ValueError):
 class Envelope(BaseModel):
     """One CloudEvent. `sequence` numbers what upstream sees of one notice; `trial` marks a trial database's events."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     specversion: Literal["1.0"] = "1.0"
     id: Annotated[str, StringConstraints(min_length=1, max_length=200), OneLine]
@@ -31,7 +32,7 @@ class Envelope(BaseModel):
     time: Instant | None = None
     subject: Annotated[str, StringConstraints(max_length=200), OneLine] | None = None
     datacontenttype: Literal["application/json"] = "application/json"
-    sequence: Annotated[str, StringConstraints(max_length=20)] | None = None
+    sequence: Annotated[str, StringConstraints(max_length=20), OneLine] | None = None
     traceparent: Annotated[str, StringConstraints(pattern=_TRACE)] | None = None
     trial: bool = False
     data: dict[str, JsonValue] = Field(default_factory=dict)
@@ -44,9 +45,24 @@ class Envelope(BaseModel):
         except ValueError:  # tracing must never refuse a notice
             return None
 
+    @field_validator("data")
+    @classmethod
+    def _json_has_no_infinity(cls, data: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if not _finite(data):
+            raise ValueError("a number is not finite (NaN or Infinity), which JSON does not know")
+        return data
+
     def wire(self) -> bytes:
         """The structured JSON form."""
         return to_json(self.model_dump(mode="json", exclude_none=True, exclude_defaults=False))
+
+
+def _finite(value: JsonValue) -> bool:
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    return all(map(_finite, value)) if isinstance(value, list) else True
 
 
 def read(body: bytes, content_type: str, headers: Mapping[str, str]) -> Envelope:
@@ -79,6 +95,12 @@ def _attributes(headers: Mapping[str, str]) -> dict[str, str]:
 def faults(error: ValidationError) -> list[str]:
     """Every fault of a validation in words: field, what is wrong. Never the value, which may be content."""
     return [
-        f"{'.'.join(str(part) for part in fault['loc']) or 'message'}: {fault['msg']}"
+        f"{'.'.join(_plain(part) for part in fault['loc']) or 'message'}: {fault['msg']}"
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
     ]
+
+
+def _plain(part: int | str) -> str:
+    """A sender may name fields as it likes: shown on one line, 100 characters at most."""
+    shown = str(part)[:100]
+    return shown if shown.isprintable() else "".join(mark if mark.isprintable() else "\ufffd" for mark in shown)

@@ -66,4 +66,10 @@ Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class Message(BaseModel):
     """What every message's data keeps to: frozen, and nothing that the class does not name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False, ser_json_timedelta="iso8601")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        str_strip_whitespace=False,
+        ser_json_timedelta="iso8601",
+        hide_input_in_errors=True,  # an error's text reaches stacks and logs; content must not
+    )
