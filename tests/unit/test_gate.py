@@ -109,7 +109,7 @@ def test_at_the_instant_named_that_reason_is_gone(code: str) -> None:
 
 
 def test_the_deadline_instant_itself_is_past_and_a_microsecond_before_is_not() -> None:
-    due_now = replace(READY, deadline_at=NOW, marks_committed_through=NOW)
+    due_now = replace(READY, deadline_at=NOW, marks_committed_through=NOW, last_hold_lifted_at=None)
     assert codes(gate(due_now)) == {"safety_delay"}
     assert gate(replace(due_now, safety_delay=timedelta(0))) == Fire()
     early = replace(due_now, safety_delay=timedelta(0), now=NOW - timedelta(microseconds=1))
