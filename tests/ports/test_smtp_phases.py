@@ -356,7 +356,7 @@ async def test_one_destination_gets_no_more_at_once_than_its_share(smtp_sink: Si
     replies = await asyncio.gather(*(mailer.send(mail(name)) for name in names))
     assert {reply.phase for reply in replies} == {Phase.DONE}
     assert smtp_sink.stats()["most_at_once"] == {"slow.example": 2, "other.example": 2}
-    assert len(mailer._destinations) == 0
+    assert len(mailer._admission) == 0
 
 
 async def test_a_wait_for_a_turn_has_an_end(smtp_sink: SinkProcess, mailers: Mailers) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -66,6 +67,7 @@ class Mailbox:
 
     async def start(self) -> None:
         """Listen, and hand over the reports left from before; with port 0 `port` tells which it became."""
+        logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd would log contents
         self._mails.open()
         self._reports.open()
         loop = asyncio.get_running_loop()

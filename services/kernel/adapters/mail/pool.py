@@ -1,35 +1,27 @@
-"""Open connections kept for reuse, and turns for each destination."""
+"""Open connections kept for reuse, and who may use one now."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from services.kernel.adapters.mail.dialogue import Connection, Ended, Opening, farewell
+from services.kernel.adapters.mail.dialogue import Connection, Ended, farewell
+from services.kernel.adapters.mail.opening import Opening
 from services.kernel.adapters.mail.settings import SmtpSettings
 from services.kernel.ports import Phase, SmtpReply
 
 
 class Pool:
-    """At most `connections` at once; the one used last is used first, so that a quiet hour leaves few open."""
+    """Idle connections: the one used last is used first, so that a quiet hour leaves few open."""
 
     def __init__(self, settings: SmtpSettings, context: ssl.SSLContext | None) -> None:
         self._settings = settings
         self._context = context
-        self._slots = asyncio.Semaphore(settings.connections)
         self._idle: deque[Connection] = deque()
         self._open: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
-
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """The right to hold one connection."""
-        async with self._slots:
-            yield
 
     def reuse(self) -> Connection | None:
         """An idle connection that still stands, or None."""
@@ -93,45 +85,66 @@ class _Turns:
     users: int = 0
 
 
-class Destinations:
-    """Turns for each recipient domain, so that no mail system meets more of us at once than it likes."""
+class Admission:
+    """Who may send now: so many at once in all, and so many to one destination.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._domains: dict[str, _Turns] = {}
+    A destination's turn comes first, so that a slow one does not hold connections that others could use. A destination
+    that nobody waits for is forgotten.
+    """
 
-    @asynccontextmanager
-    async def turn(self, domain: str) -> AsyncIterator[None]:
-        """Wait for a turn at this domain. A domain that nobody uses is forgotten."""
-        turns = self._domains.get(domain)
+    def __init__(self, settings: SmtpSettings) -> None:
+        self._settings = settings
+        self._slots = asyncio.Semaphore(settings.connections)
+        self._destinations: dict[str, _Turns] = {}
+
+    async def enter(self, domain: str) -> None:
+        """Wait for a turn; `leave` gives it back.
+
+        Raises:
+            Ended: phase `CONNECT`, no code: none came within `wait` seconds, and the mail was not taken.
+        """
+        turns = self._destinations.get(domain)
         if turns is None:
-            turns = self._domains[domain] = _Turns(asyncio.Semaphore(self._most))
+            turns = self._destinations[domain] = _Turns(asyncio.Semaphore(self._settings.per_destination))
         turns.users += 1
         try:
-            async with turns.free:
-                yield
-        finally:
-            turns.users -= 1
-            if not turns.users:
-                del self._domains[domain]
+            await self._wait(turns.free)
+        except BaseException:
+            self._forget(domain, turns)
+            raise
+
+    def leave(self, domain: str) -> None:
+        """Let the next one in."""
+        turns = self._destinations[domain]
+        self._slots.release()
+        turns.free.release()
+        self._forget(domain, turns)
 
     def __len__(self) -> int:
-        return len(self._domains)
+        return len(self._destinations)
+
+    async def _wait(self, turn: asyncio.Semaphore) -> None:
+        if not turn.locked() and not self._slots.locked():
+            await _both(turn, self._slots)  # at once: no need of a timer
+            return
+        seconds = self._settings.wait
+        try:
+            async with asyncio.timeout(seconds):
+                await _both(turn, self._slots)
+        except TimeoutError as late:
+            text = f"no connection became free within {seconds:g} s"
+            raise Ended(SmtpReply(Phase.CONNECT, None, "", text)) from late
+
+    def _forget(self, domain: str, turns: _Turns) -> None:
+        turns.users -= 1
+        if not turns.users:
+            del self._destinations[domain]
 
 
-@asynccontextmanager
-async def within(seconds: float) -> AsyncIterator[asyncio.Timeout]:
-    """Bound a wait; running out of it ends the attempt before it began.
-
-    Raises:
-        Ended: phase `CONNECT`, no code: the mail was not taken.
-    """
-    bound = asyncio.timeout(seconds)
+async def _both(first: asyncio.Semaphore, second: asyncio.Semaphore) -> None:
+    await first.acquire()
     try:
-        async with bound:
-            yield bound
-    except TimeoutError as late:
-        if not bound.expired():
-            raise
-        text = f"no connection became free within {seconds:g} s"
-        raise Ended(SmtpReply(Phase.CONNECT, None, "", text)) from late
+        await second.acquire()
+    except BaseException:
+        first.release()
+        raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.kernel.adapters.mail.dialogue import Ended, Opening, farewell
+from services.kernel.adapters.mail.dialogue import Ended, farewell
+from services.kernel.adapters.mail.opening import Opening
 from services.kernel.adapters.mail.settings import SmtpSettings, Tls
 from services.kernel.ports import Phase, SmtpReply
 

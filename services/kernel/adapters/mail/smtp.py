@@ -6,7 +6,7 @@ Standards: RFC 5321 (SMTP), 3207 (STARTTLS), 4954 (AUTH), 1870 (SIZE), 2034 and 
 from __future__ import annotations
 
 from services.kernel.adapters.mail.dialogue import Connection, Ended
-from services.kernel.adapters.mail.pool import Destinations, Pool, within
+from services.kernel.adapters.mail.pool import Admission, Pool
 from services.kernel.adapters.mail.settings import SmtpSettings, Tls
 from services.kernel.ports import Mail, Phase, SmtpReply
 
@@ -21,7 +21,7 @@ class SmtpMailer:
     def __init__(self, settings: SmtpSettings) -> None:
         self._settings = settings
         self._pool = Pool(settings, settings.tls_context())
-        self._destinations = Destinations(settings.per_destination)
+        self._admission = Admission(settings)
 
     async def send(self, mail: Mail) -> SmtpReply:
         """Send one mail over a pooled connection; takes `SmtpSettings.longest()` seconds at most.
@@ -31,11 +31,15 @@ class SmtpMailer:
         """
         domain = mail.recipient.rpartition("@")[2].lower()
         try:
-            async with within(self._settings.wait) as bound, self._destinations.turn(domain), self._pool.slot():
-                bound.reschedule(None)  # it is our turn: from here each phase has its own bound
-                return await self._attempt(mail)
+            await self._admission.enter(domain)
         except Ended as ended:
             return ended.reply
+        try:
+            return await self._attempt(mail)
+        except Ended as ended:
+            return ended.reply
+        finally:
+            self._admission.leave(domain)
 
     async def close(self) -> None:
         """QUIT what is idle and close everything. Never raises."""
