@@ -1,0 +1,1 @@
+"""`duly …`: the command line."""
