@@ -103,6 +103,14 @@ class Source:
     approvers_may_be_named: bool | frozenset[str] = False
     may_vouch: bool = False
 
+    def speaks_as(self, user: str | None) -> bool:
+        """Whether a broker user may speak for this source.
+
+        None: the message carries no user id, and the broker's own permissions have decided who may publish. `guest` is
+        the broker's user for development, which it admits on loopback only.
+        """
+        return user is None or user == "guest" or user in self.amqp_users
+
     def may_name(self, approver: str) -> bool:
         """Whether this source may name this approver."""
         if isinstance(self.approvers_may_be_named, bool):

@@ -1,0 +1,35 @@
+"""Records of the driver as the port's plain facts."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+import asyncpg
+
+from services.kernel.domain.notice import Channel, Notice, Origin, State
+from services.kernel.ledger import Attempt, RawEvidence
+
+NOTICE_COLUMNS = tuple(Notice.__dataclass_fields__)
+
+
+def notice(record: asyncpg.Record) -> Notice:
+    """The hot row of one notice."""
+    values = {name: record[name] for name in NOTICE_COLUMNS}
+    values["state"] = State(values["state"])
+    values["channel"] = Channel(values["channel"])
+    values["origin"] = Origin(values["origin"])
+    return Notice(**values)
+
+
+def attempt(record: asyncpg.Record) -> Attempt:
+    """One hand-over of an alert."""
+    return Attempt(**dict(record.items()))
+
+
+def evidence(record: asyncpg.Record) -> RawEvidence:
+    """One piece of raw evidence."""
+    values = dict(record.items())
+    values["headers"] = cast("dict[str, str]", json.loads(record["headers"]))
+    values["addresses"] = tuple(record["addresses"])
+    return RawEvidence(**values)

@@ -1,0 +1,76 @@
+-- name: processed_already
+-- Which of these items this consumer has done or refused before.
+SELECT p.source, p.event_id, p.subject FROM processed p
+JOIN unnest($2::text[], $3::text[], $4::uuid[]) AS u(source, event_id, subject)
+  ON p.event_id = u.event_id AND p.subject = u.subject AND p.source = u.source
+WHERE p.consumer = $1::text;
+
+-- name: processed_remember
+-- Items that are done or refused.
+INSERT INTO processed (consumer, source, event_id, subject, outcome)
+SELECT $1::text, * FROM unnest($2::text[], $3::text[], $4::uuid[], $5::text[]) ON CONFLICT DO NOTHING;
+
+-- name: failed_upsert
+-- Items that failed: a first failure, or one more of the same item.
+INSERT INTO failed_item (failed_id, worker, state, source, event_id, type, subject, notice_id, evidence_id, routing_key,
+                         content_type, headers, body, reason, attempts, history, next_at, created_at, changed_at)
+SELECT u.failed_id, $1::text, CASE WHEN u.next_after IS NULL THEN 'dead' ELSE 'retry' END, u.source, u.event_id, u.type,
+       u.subject, u.notice_id, u.evidence_id, u.routing_key, u.content_type, u.headers, u.body, u.reason, 1,
+       jsonb_build_array(jsonb_build_object('at', clock_timestamp(), 'error', u.error, 'stack', u.stack)),
+       clock_timestamp() + make_interval(secs => u.next_after), clock_timestamp(), clock_timestamp()
+FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::text[],
+            $11::jsonb[], $12::bytea[], $13::text[], $14::text[], $15::text[], $16::float8[])
+     AS u(failed_id, source, event_id, type, subject, notice_id, evidence_id, routing_key, content_type, headers, body,
+          reason, error, stack, next_after)
+ON CONFLICT (event_id, subject, source, worker) DO UPDATE SET
+    state = excluded.state, reason = excluded.reason, attempts = failed_item.attempts + 1,
+    notice_id = coalesce(excluded.notice_id, failed_item.notice_id),
+    history = failed_item.history || excluded.history, next_at = excluded.next_at, changed_at = clock_timestamp()
+WHERE failed_item.state IN ('retry', 'dead', 'replaying');
+
+-- name: failed_again
+-- A retried or replayed item failed once more; its row keeps the whole history.
+UPDATE failed_item SET state = CASE WHEN u.next_after IS NULL THEN 'dead' ELSE 'retry' END, reason = u.reason,
+    attempts = attempts + 1, notice_id = coalesce(u.notice_id, failed_item.notice_id),
+    history = history || jsonb_build_array(jsonb_build_object('at', clock_timestamp(), 'error', u.error, 'stack', u.stack)),
+    next_at = clock_timestamp() + make_interval(secs => u.next_after), changed_at = clock_timestamp()
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[])
+     AS u(failed_id, notice_id, reason, error, stack, next_after)
+WHERE failed_item.failed_id = u.failed_id AND failed_item.state IN ('retry', 'dead', 'replaying');
+
+-- name: failed_resolve
+-- Retried or replayed items that are done now; undecodable evidence that a mended message replaces is cleared.
+WITH resolved AS (
+    UPDATE failed_item SET state = 'resolved', next_at = NULL, changed_at = clock_timestamp()
+    WHERE failed_id = ANY($1::uuid[]) AND state IN ('retry', 'dead', 'replaying')
+    RETURNING evidence_id)
+UPDATE raw_evidence SET state = 'cleared', outcome = 'replaced by a mended message', looked_at = clock_timestamp()
+FROM resolved WHERE raw_evidence.evidence_id = resolved.evidence_id AND raw_evidence.type = 'undecodable';
+
+-- name: failed_due
+-- Items whose next attempt is due; handed out again after the grace time if no answer comes.
+UPDATE failed_item SET next_at = clock_timestamp() + make_interval(secs => $2::float8), changed_at = clock_timestamp()
+WHERE failed_id IN (SELECT failed_id FROM failed_item WHERE state = 'retry' AND next_at <= clock_timestamp()
+                    ORDER BY next_at LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+RETURNING failed_id, type, worker, attempts, content_type, headers::text AS headers, body;
+
+-- name: outbox_append
+-- What is to be told; answers what may be published at once: nothing older of its notice is unsent.
+WITH told AS (
+    INSERT INTO outbox (notice_id, type, body) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])
+    RETURNING outbox_id, notice_id, type, body)
+SELECT t.outbox_id, t.notice_id, t.type, t.body FROM told t
+WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.notice_id = t.notice_id AND o.sent_at IS NULL)
+ORDER BY t.outbox_id;
+
+-- name: outbox_sent
+-- Confirmed by the broker.
+UPDATE outbox SET sent_at = clock_timestamp() WHERE outbox_id = ANY($1::bigint[]) AND sent_at IS NULL;
+
+-- name: outbox_unsent
+-- What nobody has published within the grace time, and nothing older of its notice is unsent.
+SELECT o.outbox_id, o.notice_id, o.type, o.body FROM outbox o
+WHERE o.sent_at IS NULL AND o.created_at < clock_timestamp() - make_interval(secs => $2::float8)
+  AND (o.notice_id IS NULL OR NOT EXISTS (
+       SELECT FROM outbox p WHERE p.notice_id = o.notice_id AND p.sent_at IS NULL AND p.outbox_id < o.outbox_id))
+ORDER BY o.outbox_id LIMIT $1::integer;

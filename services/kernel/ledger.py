@@ -1,0 +1,342 @@
+"""The ledger: the port to the database. It remembers everything; the broker only wakes.
+
+A transaction reads facts in statements that come *after* the one that locked, because a statement that waited for a lock
+still sees what was true when it began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from services.kernel.domain.changes import Change
+from services.kernel.domain.gate import GateFacts
+from services.kernel.domain.notice import Notice
+from services.kernel.domain.outcome import Outcome
+
+
+class LedgerUnavailable(Exception):
+    """The database cannot be reached; nothing was committed, and the work may be done again."""
+
+
+class LedgerRerun(Exception):
+    """The database chose this transaction as the victim of a deadlock or of a concurrent insert: run it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Two clocks, read in one statement: legal time (deemed dates, deadlines, gates) and wall time (leases, retries)."""
+
+    legal: datetime
+    wall: datetime
+    trial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKey:
+    """What makes an item the same item for one consumer: the event, and the notice or evidence in it."""
+
+    source: str
+    event_id: str
+    subject: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An item that failed, with all that is needed to run it again or to show it to a person.
+
+    `next_after` is seconds until the next attempt; None: dead, with `reason`. `failed_id` is set when the item was itself
+    a retry or a replay of that row.
+    """
+
+    key: ItemKey
+    type: str
+    notice_id: UUID | None
+    evidence_id: UUID | None
+    routing_key: str
+    content_type: str
+    headers: dict[str, str]
+    body: bytes
+    reason: str
+    error: str
+    stack: str
+    next_after: float | None
+    failed_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How one item ended; Done and Refused are remembered, the others become failures."""
+
+    key: ItemKey
+    outcome: Outcome
+    failed_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """An outbox row that may be published now: nothing older of its notice is unsent."""
+
+    outbox_id: int
+    notice_id: UUID | None
+    type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRequest:
+    """A notice that was requested before, with the data of the request as JSON text."""
+
+    notice: Notice
+    request: str
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One hand-over of one alert to the mail system."""
+
+    attempt_id: UUID
+    notice_id: UUID
+    number: int
+    kind: str
+    address: str
+    state: str
+    started_at: datetime
+    lease_until: datetime
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvidence:
+    """What a door took in. `notice_id` and `attempt_id` are what the door could tell at a glance."""
+
+    evidence_id: UUID
+    door: str
+    source: str | None
+    event_id: str | None
+    type: str | None
+    received_at: datetime
+    content_type: str
+    headers: dict[str, str]
+    body: bytes
+    notice_id: UUID | None
+    source_ref: str | None
+    attempt_id: UUID | None
+    addresses: tuple[str, ...]
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandingSanction:
+    """The sanction of a notice, if any: its id, kind, state, and whether its reversal is demanded already."""
+
+    sanction_id: UUID
+    notice_id: UUID
+    kind: str
+    state: str
+    objections_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DueDeadline:
+    """A deadline version whose instant has passed, claimed for this transaction."""
+
+    notice_id: UUID
+    version: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SendingBrake:
+    """Whether mail may leave. `until` is wall time; None with `is_on`: until a person releases it."""
+
+    is_on: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDue:
+    """A failed item whose next attempt is due, as it is to be sent again."""
+
+    failed_id: UUID
+    type: str
+    attempts: int
+    content_type: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """What regime and notice type say of the gate: durations in seconds; `kind` None where no sanction follows."""
+
+    kind: str | None
+    automatic: bool
+    safety_delay: float
+    minimum_after_hold: float
+    objection_window: float
+    cap_per_hour: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SanctionRow:
+    """The proposal that stands for this notice and deadline version, or None."""
+
+    sanction_id: UUID | None
+    state: str | None
+
+
+class Locks(Protocol):
+    """Clocks, locks and writes: what every worker's transaction offers."""
+
+    async def clock(self) -> Clock:
+        """The database's clocks, now; ask after the lock is held."""
+
+    async def lock(self, notice_ids: Iterable[UUID]) -> dict[UUID, Notice]:
+        """Lock these notices in id order and return them as they are; unknown ids are missing."""
+
+    async def already(self, consumer: str, keys: Sequence[ItemKey]) -> set[ItemKey]:
+        """Which of these items this consumer has done or refused before."""
+
+    async def write(self, changes: Sequence[Change]) -> list[Unsent]:
+        """Write a batch's changes, set by set; return what may be published once this is committed."""
+
+    async def finish(self, consumer: str, finished: Sequence[Finished], failures: Sequence[Failure]) -> None:
+        """Remember how the batch's items ended."""
+
+
+class RendererFacts(Locks, Protocol):
+    """What the renderer reads."""
+
+    async def known_requests(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], KnownRequest]:
+        """The notices that exist for these (source, source_ref)."""
+
+
+class NotifierFacts(Locks, Protocol):
+    """What the notifier reads."""
+
+    async def attempts(self, notice_ids: Iterable[UUID]) -> dict[UUID, list[Attempt]]:
+        """Every attempt of these notices, oldest first."""
+
+    async def suppressed(self, addresses: Iterable[str]) -> dict[str, str]:
+        """Those of these addresses (lower case) that must not be written to, and why."""
+
+    async def sending_brake(self) -> SendingBrake:
+        """Whether mail may leave now."""
+
+    async def set_sending_brake(self, reason: str, seconds: float | None, by: str) -> None:
+        """Stop all sending, for so many seconds of wall time or until a person releases it."""
+
+
+class BounceFacts(Locks, Protocol):
+    """What `bounces` reads."""
+
+    async def evidence(self, evidence_ids: Iterable[UUID]) -> dict[UUID, RawEvidence]:
+        """These pieces of raw evidence, locked in id order."""
+
+    async def attempts_by_id(self, attempt_ids: Iterable[UUID]) -> dict[UUID, Attempt]:
+        """These attempts."""
+
+    async def attempts_to(self, addresses: Iterable[str], since: datetime) -> list[Attempt]:
+        """Attempts to these addresses (lower case) begun since then (wall time), newest first."""
+
+    async def opened(self, notice_ids: Iterable[UUID]) -> set[UUID]:
+        """Those whose content the recipient has viewed."""
+
+    async def sanctions(self, notice_ids: Iterable[UUID]) -> dict[UUID, StandingSanction]:
+        """The sanction of each notice that has one, under its current deadline."""
+
+
+class ResponseFacts(BounceFacts, Protocol):
+    """What `responses` reads."""
+
+    async def find(self, refs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
+        """The notices of these (source, source_ref)."""
+
+
+class DeadlineFacts(Locks, Protocol):
+    """What `deadlines` reads."""
+
+    async def claim_due(self, most: int) -> list[DueDeadline]:
+        """Lock deadlines whose instant has passed in legal time, skipping those that others hold."""
+
+
+class SanctionFacts(Locks, Protocol):
+    """What the gate's transaction reads, in this order: the notice's lock, the brake's lock, then every fact."""
+
+    async def lock_brake(self, kind: str) -> None:
+        """Lock the brake of this kind of sanction."""
+
+    async def gate_facts(self, notice: Notice, asked_version: int, policy: GatePolicy) -> tuple[GateFacts, SanctionRow]:
+        """Every fact that the gate weighs, read now."""
+
+
+class RelayFacts(Locks, Protocol):
+    """What `relay` finds due. Each answer is claimed: it comes again only if nothing follows within `again` seconds."""
+
+    async def alone(self, what: str) -> bool:
+        """Whether this transaction is the only one at this work, in all processes."""
+
+    async def unsent(self, most: int, grace: float) -> list[Unsent]:
+        """Outbox rows older than `grace` seconds with nothing older of their notice unsent."""
+
+    async def failed_due(self, most: int, again: float) -> list[FailedDue]:
+        """Failed items whose next attempt is due."""
+
+    async def abandon_attempts(self, most: int) -> int:
+        """Give up attempts whose lease is over; their alert becomes due again. How many."""
+
+    async def alerts_due(self, most: int, again: float) -> list[UUID]:
+        """Notices whose alert is due again."""
+
+    async def unalerted(self, most: int, grace: float) -> list[UUID]:
+        """Rendered notices that nobody has taken up for `grace` seconds."""
+
+    async def evidence_unlooked(self, most: int, again: float) -> list[tuple[UUID, str]]:
+        """Evidence, with its door, that waits or is parked and was not looked at for `again` seconds."""
+
+    async def waits_due(self, most: int, again: float) -> list[tuple[UUID, int]]:
+        """Notices, with their deadline version, that the gate must look at again."""
+
+    async def gate_waits(self) -> bool:
+        """Whether the gate waits for anything."""
+
+    async def rootless_days(self, before: date) -> list[date]:
+        """UTC days before this one on which chains moved, and that have no root yet."""
+
+    async def heads(self, day: date) -> list[tuple[UUID, bytes]]:
+        """The last digest on that UTC day of every chain that moved on it, by notice id."""
+
+    async def store_root(self, day: date, root: bytes, heads: Sequence[tuple[UUID, bytes]]) -> None:
+        """Keep a day's root, with the heads that it was made of."""
+
+
+class Transaction(RendererFacts, NotifierFacts, ResponseFacts, DeadlineFacts, SanctionFacts, RelayFacts, Protocol):
+    """One transaction, with all that any worker may ask of it."""
+
+
+class Ledger(Protocol):
+    """Where transactions come from, and what the runtime itself keeps there."""
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            LedgerUnavailable: the database cannot be reached.
+            LedgerRerun: run the block again.
+        """
+
+    async def sent(self, outbox_ids: Sequence[int]) -> None:
+        """These outbox rows were confirmed by the broker."""
+
+    async def ping(self) -> None:
+        """Whether the database answers.
+
+        Raises:
+            LedgerUnavailable: it does not.
+        """

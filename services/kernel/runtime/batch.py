@@ -1,0 +1,123 @@
+"""A batch of items in one transaction: decided, written set by set, and halved to the item at fault when it fails."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from schemas.catalogue import CATALOGUE, QUICK
+from services.kernel.domain.outcome import DeadLetter, Done, Refused, Retry
+from services.kernel.ledger import Failure, Finished, Ledger, LedgerRerun, LedgerUnavailable, Transaction, Unsent
+from services.kernel.runtime.decision import Decision, Handler, NotNow
+from services.kernel.runtime.items import Item
+
+log = structlog.get_logger()
+_RERUNS = 10
+
+
+async def run_batch(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> list[Unsent]:
+    """Run items to their outcomes, whatever it takes; return what may be published.
+
+    A deadlock is a rerun, not an attempt. Any other exception halves the batch; of a single item it is a failure, with
+    its stack, kept for another attempt.
+
+    Raises:
+        LedgerUnavailable: the database is away; nothing of what was not committed counts.
+    """
+    for _ in range(_RERUNS):
+        try:
+            return await _commit(ledger, handler, items)
+        except LedgerRerun:
+            continue
+        except (LedgerUnavailable, NotNow):
+            raise
+        except Exception as error:  # noqa: BLE001 -- the one place where the unexpected becomes an outcome
+            return await _halve(ledger, handler, items, error)
+    return await _halve(ledger, handler, items, LedgerRerun(f"chosen as victim {_RERUNS} times"))
+
+
+async def _commit(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> list[Unsent]:
+    async with ledger.begin() as tx:
+        known = await tx.already(handler.consumer, [item.key for item in items])
+        fresh = list({item.key: item for item in items if item.key not in known}.values())
+        decisions = await _decide(handler, tx, fresh)
+        unsent = await tx.write([change for decision in decisions for change in decision.changes])
+        again = [Finished(item.key, Done(), item.failed_id) for item in items if item.key in known and item.failed_id]
+        await tx.finish(
+            handler.consumer,
+            [Finished(item.key, made.outcome, item.failed_id) for item, made in zip(fresh, decisions, strict=True)]
+            + again,
+            [failure for item, made in zip(fresh, decisions, strict=True) if (failure := failure_of(item, made))],
+        )
+    await handler.committed(fresh, decisions)
+    return unsent
+
+
+async def _decide(handler: Handler, tx: Transaction, items: Sequence[Item]) -> list[Decision]:
+    sound = [item for item in items if not item.faults]
+    decided = dict(zip((item.key for item in sound), await handler.decide(tx, sound), strict=True)) if sound else {}
+    return [handler.malformed(item) if item.faults else decided[item.key] for item in items]
+
+
+async def _halve(ledger: Ledger, handler: Handler, items: Sequence[Item], error: Exception) -> list[Unsent]:
+    if len(items) > 1:
+        middle = len(items) // 2
+        return [
+            *await run_batch(ledger, handler, items[:middle]),
+            *await run_batch(ledger, handler, items[middle:]),
+        ]
+    item = items[0]
+    log.warning("item.failed", worker=handler.consumer, type=item.type, event_id=item.key.event_id, exc_info=error)
+    await _record(ledger, handler, item, error)
+    return []
+
+
+async def _record(ledger: Ledger, handler: Handler, item: Item, error: Exception) -> None:
+    made = Decision(Retry(f"{type(error).__name__} at {_place(error)}"))
+    failure = failure_of(item, made)
+    if failure is not None:
+        stack = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)[-8:]))
+        kept = replace(failure, error=type(error).__name__, stack=stack)
+        async with ledger.begin() as tx:
+            await tx.finish(handler.consumer, [], [kept])
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "nowhere"
+
+
+def failure_of(item: Item, made: Decision) -> Failure | None:
+    """What is kept of an item that did not end in Done or Refused, or None."""
+    outcome = made.outcome
+    if isinstance(outcome, Done | Refused):
+        return None
+    reason, after = _what_next(item, outcome)
+    return Failure(
+        key=item.key,
+        type=item.type,
+        notice_id=made.notice_id or item.notice_id,
+        evidence_id=made.evidence_id or item.evidence_id,
+        routing_key=item.delivery.routing_key,
+        content_type=item.delivery.content_type,
+        headers={name: value.replace("\x00", "") for name, value in item.delivery.headers.items()},
+        body=item.body(),
+        reason=reason.replace("\x00", ""),
+        error=type(outcome).__name__,
+        stack="",
+        next_after=after,
+        failed_id=item.failed_id,
+    )
+
+
+def _what_next(item: Item, outcome: Retry | DeadLetter) -> tuple[str, float | None]:
+    """The reason to keep, and the seconds until the next attempt (None: dead)."""
+    if isinstance(outcome, DeadLetter):
+        return outcome.reason, None
+    schedule = entry.retries if (entry := CATALOGUE.get(item.type)) else QUICK
+    if item.attempts >= len(schedule):
+        return f"gave up after {item.attempts + 1} attempts: {outcome.reason}", None
+    return outcome.reason, schedule[item.attempts] if outcome.after is None else outcome.after

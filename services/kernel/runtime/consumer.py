@@ -1,0 +1,111 @@
+"""A worker's loop: take, run, publish, settle; pause when the database or the broker is away, and come back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from services.kernel.ledger import Ledger, LedgerUnavailable
+from services.kernel.ports import Broker, BrokerUnavailable, Delivery, Subscription
+from services.kernel.runtime.batch import run_batch
+from services.kernel.runtime.decision import Handler, NotNow
+from services.kernel.runtime.items import FAILED_ID, Item, items_of
+from services.kernel.runtime.measures import Measures
+from services.kernel.runtime.publishing import publish_unsent
+
+log = structlog.get_logger()
+_PAUSE = 1.0
+
+
+class Consumer:
+    """Runs one handler on one queue until it is told to stop."""
+
+    def __init__(
+        self, handler: Handler, broker: Broker, ledger: Ledger, measures: Measures, *, prefetch: int, linger: float
+    ) -> None:
+        self.handler = handler
+        self.stopping = asyncio.Event()
+        self.ready = asyncio.Event()
+        self._broker, self._ledger, self._measures = broker, ledger, measures
+        self._prefetch, self._linger = prefetch, linger
+
+    async def run(self) -> None:
+        """Consume until `stopping` is set; what is in work then is finished and settled first."""
+        queue = f"duly.{self.handler.consumer}"
+        while not self.stopping.is_set():
+            try:
+                await self._ledger.ping()
+                if (reason := await self.handler.may_begin(self._ledger)) is not None:
+                    raise NotNow(reason)
+                await self._broker.connect()
+                subscription = await self._broker.subscribe(queue, prefetch=self._prefetch)
+            except (LedgerUnavailable, BrokerUnavailable, NotNow) as away:
+                await self._pause(away)
+                continue
+            try:
+                self.ready.set()
+                await self._consume(subscription)
+            except (LedgerUnavailable, BrokerUnavailable, NotNow) as away:
+                await self._pause(away)
+            finally:
+                self.ready.clear()
+                await subscription.close()
+
+    async def _consume(self, subscription: Subscription) -> None:
+        while not self.stopping.is_set():
+            deliveries = await self._or_stop(subscription.take(self.handler.batch, self._linger))
+            if deliveries:
+                await self._work(subscription, deliveries)
+
+    async def _work(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
+        """A redelivered message may have killed its last worker, and a retried one failed before: each runs alone."""
+        suspects = [delivery for delivery in deliveries if delivery.redelivered or FAILED_ID in delivery.headers]
+        for group in [[d for d in deliveries if d not in suspects], *([suspect] for suspect in suspects)]:
+            if group:
+                await self._run(group)
+                await subscription.settle(group)
+
+    async def _run(self, deliveries: Sequence[Delivery]) -> None:
+        items = [item for delivery in deliveries for item in items_of(delivery, self.handler.consumer)]
+        for start in range(0, len(items), self.handler.batch):
+            await self._commit(items[start : start + self.handler.batch])
+
+    async def _commit(self, items: Sequence[Item]) -> None:
+        with self._measures.batch(self.handler.consumer, len(items)):
+            unsent = await run_batch(self._ledger, self.handler, items)
+        await publish_unsent(self._broker, self._ledger, unsent)
+
+    async def _or_stop(self, taking: Awaitable[list[Delivery]]) -> list[Delivery]:
+        take = asyncio.ensure_future(taking)
+        stop = asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait({take, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return take.result() if take.done() else []
+        finally:
+            for task in (take, stop):
+                if not task.done():
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
+
+    async def _pause(self, away: Exception) -> None:
+        log.warning("worker.paused", worker=self.handler.consumer, error=type(away).__name__)
+        self._measures.paused(self.handler.consumer)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), _PAUSE)
+
+
+async def repeat(stopping: asyncio.Event, every: float, work: Callable[[], Awaitable[bool]]) -> None:
+    """Do work until told to stop: at once again while it says that there is more, else every so many seconds."""
+    while not stopping.is_set():
+        try:
+            more = await work()
+        except (LedgerUnavailable, BrokerUnavailable) as away:
+            log.warning("work.paused", error=type(away).__name__)
+            more = False
+        if not more:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), every)

@@ -1,0 +1,106 @@
+"""What a handler answers for one item: an outcome, and the changes that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from schemas.cloudevents import Envelope
+from schemas.messages.fields import Message
+from services.kernel.domain.changes import Announced, Change
+from services.kernel.domain.outcome import DeadLetter, Done, Outcome, Refused, Retry
+from services.kernel.ledger import Ledger, Transaction
+from services.kernel.runtime.items import Item
+
+SOURCE = "duly"
+"""The CloudEvents source of all that Duly says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One item's outcome and changes. `notice_id` and `evidence_id` tie a failure to what it stands for."""
+
+    outcome: Outcome
+    changes: tuple[Change, ...] = field(default=())
+    notice_id: UUID | None = None
+    evidence_id: UUID | None = None
+
+
+def done(*changes: Change) -> Decision:
+    """The work is done when these changes are committed."""
+    return Decision(Done(), changes)
+
+
+def refused(reason: str, *changes: Change) -> Decision:
+    """The item is refused; `changes` tell whoever sent it."""
+    return Decision(Refused(reason), changes)
+
+
+def later(reason: str, after: float | None = None) -> Decision:
+    """Not now."""
+    return Decision(Retry(reason, after))
+
+
+def dead(reason: str, *changes: Change) -> Decision:
+    """A person must look."""
+    return Decision(DeadLetter(reason), changes)
+
+
+class NotNow(Exception):
+    """A handler's work must wait as a whole; what was taken goes back to the queue, and the worker pauses."""
+
+
+class Handler(Protocol):
+    """One worker's work: facts are read through the transaction, every decision is a pure function over them."""
+
+    consumer: str
+    """The worker's name: its queue is `duly.<consumer>`."""
+
+    batch: int
+    """The most items in one transaction."""
+
+    async def may_begin(self, ledger: Ledger) -> str | None:
+        """Why the worker must not take anything now, or None."""
+
+    async def decide(self, tx: Transaction, items: Sequence[Item]) -> Sequence[Decision]:
+        """One decision an item, in order; nothing is written here."""
+
+    def malformed(self, item: Item) -> Decision:
+        """What becomes of an item that cannot be worked with."""
+
+    async def committed(self, items: Sequence[Item], decisions: Sequence[Decision]) -> None:
+        """What follows a commit outside the database."""
+
+
+class Quiet:
+    """The ordinary answers: begin at any time, a malformed item is a dead letter, and nothing follows a commit."""
+
+    async def may_begin(self, ledger: Ledger) -> str | None:
+        """At any time."""
+
+    def malformed(self, item: Item) -> Decision:
+        """A dead letter with every fault."""
+        return dead("; ".join(item.faults))
+
+    async def committed(self, items: Sequence[Item], decisions: Sequence[Decision]) -> None:
+        """Nothing."""
+
+
+def announce(
+    kind: str, message: Message, *, event_id: str, notice_id: UUID | None = None, seq: int | None = None,
+    cause: Envelope | None = None, trial: bool = False,
+) -> Announced:  # fmt: skip
+    """An event for the outbox: `event_id` is the same however often it is told, `seq` numbers it for its notice."""
+    envelope = Envelope.model_construct(
+        id=event_id,
+        source=SOURCE,
+        type=kind,
+        subject=str(notice_id) if notice_id else None,
+        sequence=str(seq) if seq is not None else None,
+        traceparent=cause.traceparent if cause else None,
+        trial=trial,
+        data=message.model_dump(mode="json"),
+    )
+    return Announced(notice_id, kind, envelope.wire())

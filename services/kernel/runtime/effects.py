@@ -1,0 +1,110 @@
+"""What the law's effects write: the state, the evidence, and the event that upstream is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from schemas.cloudevents import Envelope
+from schemas.messages.fields import Message
+from schemas.messages.outcomes import HoldPlacedV1, NoticeUnservedV1, SanctionReversalRequiredV1
+from services.kernel.domain.chain import Json, record
+from services.kernel.domain.changes import (
+    Change,
+    FactAppended,
+    GateWaitEnded,
+    GateWoken,
+    HoldPlaced,
+    NoticeSaved,
+    ReversalDemanded,
+    SanctionDropped,
+)
+from services.kernel.domain.holds import HoldKind
+from services.kernel.domain.notice import Event, Notice, move
+from services.kernel.ledger import StandingSanction
+from services.kernel.runtime.decision import announce
+
+_REASON_MOST = 1000
+
+
+@dataclass(slots=True)
+class Writing:
+    """The changes to one notice as they gather: the notice's newest standing, and all that is written with it."""
+
+    notice: Notice
+    at: datetime
+    actor: str
+    cause: Envelope | None
+    changes: list[Change]
+
+    @classmethod
+    def begin(cls, notice: Notice, at: datetime, actor: str, cause: Envelope | None = None) -> Writing:
+        """Begin with nothing changed."""
+        return cls(notice, at, actor, cause, [])
+
+    def fact(self, kind: str, **data: Json) -> None:
+        """Append one event to the notice's evidence."""
+        self.notice, appended = record(self.notice, kind, self.at, self.actor, data)
+        self.changes.append(FactAppended(appended))
+
+    def move(self, event: Event) -> None:
+        """Move the state along the table."""
+        self.notice = move(self.notice, event, self.at)
+
+    def tell(self, kind: str, message: Message) -> None:
+        """Tell upstream, numbered by the fact that was appended last."""
+        self.changes.append(
+            announce(
+                kind, message, event_id=f"{self.notice.notice_id}:{self.notice.seq}", notice_id=self.notice.notice_id,
+                seq=self.notice.seq, cause=self.cause, trial=self.notice.trial,
+            ),
+        )  # fmt: skip
+
+    def finished(self) -> tuple[Change, ...]:
+        """All changes, the notice's standing among them."""
+        return (NoticeSaved(self.notice), *self.changes)
+
+
+def unserve(writing: Writing, reason: str, **evidence: Json) -> None:
+    """The notice is unserved from the start; its deadline is void, and nothing waits at the gate for it."""
+    notice = writing.notice
+    writing.move(Event.FAIL)
+    writing.fact("notice.unserved", reason=reason, **evidence)
+    told = NoticeUnservedV1(notice_id=notice.notice_id, source_ref=notice.source_ref, reason=reason[:_REASON_MOST])
+    writing.tell("notice.unserved.v1", told)
+    writing.changes += ended(notice)
+
+
+def ended(notice: Notice) -> list[Change]:
+    """The notice ends before a sanction: nothing is proposed for it any more, and nothing waits at the gate."""
+    return [SanctionDropped(notice.notice_id), GateWaitEnded(notice.notice_id)]
+
+
+def place_hold(writing: Writing, hold_id: UUID, kind: HoldKind, reason: str, by: str, **evidence: Json) -> None:
+    """A person decides; until then no sanction fires."""
+    notice = writing.notice
+    writing.changes.append(HoldPlaced(hold_id, notice.notice_id, kind.value, reason, by, writing.at))
+    writing.fact("hold.placed", hold_id=str(hold_id), hold_kind=kind.value, reason=reason, placed_by=by, **evidence)
+    told = HoldPlacedV1(
+        notice_id=notice.notice_id, source_ref=notice.source_ref, hold_id=hold_id, kind=kind.value,
+        reason=reason[:_REASON_MOST], placed_by=by,
+    )  # fmt: skip
+    writing.tell("hold.placed.v1", told)
+    writing.changes.append(GateWoken(notice.notice_id))
+
+
+def demand_reversal(writing: Writing, sanction: StandingSanction, reason: str, **evidence: Json) -> bool:
+    """A person must decide about the sanction, exactly once; a further reason is recorded only. True if demanded now."""
+    if sanction.state != "fired":
+        writing.fact("evidence.recorded", reason=f"{reason} (the sanction is {sanction.state})", **evidence)
+        return False
+    notice = writing.notice
+    writing.changes.append(ReversalDemanded(sanction.sanction_id, reason, writing.at))
+    writing.fact("sanction.reversal_required", sanction_id=str(sanction.sanction_id), reason=reason, **evidence)
+    told = SanctionReversalRequiredV1(
+        notice_id=notice.notice_id, source_ref=notice.source_ref, sanction_id=sanction.sanction_id, kind=sanction.kind,
+        reason=reason[:_REASON_MOST],
+    )  # fmt: skip
+    writing.tell("sanction.reversal_required.v1", told)
+    return True

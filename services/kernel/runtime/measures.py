@@ -1,0 +1,34 @@
+"""What a worker counts about itself, for `/metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+
+class Measures:
+    """One process's measures, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._items = Counter("duly_items", "Items whose batch was committed", ["worker"], registry=self.registry)
+        self._pauses = Counter("duly_pauses", "Pauses because a neighbour was away", ["worker"], registry=self.registry)
+        self._batches = Histogram(
+            "duly_batch_seconds",
+            "Seconds from a batch's first statement to its commit",
+            ["worker"],
+            registry=self.registry,
+        )
+
+    @contextmanager
+    def batch(self, worker: str, items: int) -> Iterator[None]:
+        """Time one batch; its items count when it ends well."""
+        with self._batches.labels(worker).time():
+            yield
+        self._items.labels(worker).inc(items)
+
+    def paused(self, worker: str) -> None:
+        """The worker could not work."""
+        self._pauses.labels(worker).inc()

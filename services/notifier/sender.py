@@ -1,0 +1,161 @@
+"""Sending: claims in, the mail system's replies out, settled in small batches as they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from services.kernel.domain.changes import Change, NoticeSaved
+from services.kernel.domain.replies import BrakeRule, SendOutcome, SendVerdict, brake_trips
+from services.kernel.domain.verp import Keyring, envelope_sender, token
+from services.kernel.ledger import Clock, Ledger, LedgerRerun, LedgerUnavailable, Transaction, Unsent
+from services.kernel.ports import Broker, Mail, Mailer
+from services.kernel.runtime.publishing import publish_unsent
+from services.notifier.alert import AlertSkeleton, message_id
+from services.notifier.handler import Claim
+from services.notifier.settle import Settled, Settler, judged
+
+log = structlog.get_logger()
+_PERMANENT = 5
+_OURS_PAUSE = 60.0
+_AWAY_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Stationery:
+    """What every alert is written with: skeletons by language, keys, and the domains of Message-ID and VERP sender."""
+
+    skeletons: Mapping[str, AlertSkeleton]
+    keyring: Keyring
+    message_domain: str
+    bounce_domain: str
+
+    def mail(self, claim: Claim) -> Mail:
+        """The alert of one claim."""
+        content = self.skeletons[claim.language].build(
+            claim.address, message_id(claim.notice_id, self.message_domain), claim.dated
+        )
+        sender = envelope_sender(token(claim.attempt_id, self.keyring), self.bounce_domain)
+        return Mail(claim.attempt_id, sender, claim.address, content)
+
+
+class Sender:
+    """Sends claims over as many dialogues as the mailer has connections, and settles each as its reply arrives."""
+
+    def __init__(
+        self,
+        mailer: Mailer,
+        ledger: Ledger,
+        broker: Broker,
+        settler: Settler,
+        stationery: Stationery,
+        *,
+        dialogues: int,
+        batch: int,
+    ) -> None:
+        self._mailer, self._ledger, self._broker = mailer, ledger, broker
+        self._settler, self._stationery = settler, stationery
+        self._batch = batch
+        self._claims: asyncio.Queue[Claim | None] = asyncio.Queue(dialogues * 2)
+        self._replies: asyncio.Queue[Settled | None] = asyncio.Queue()
+        self._recent: deque[SendOutcome] = deque(maxlen=BrakeRule().recent)
+        self._dialogues = dialogues
+
+    async def send(self, claim: Claim) -> None:
+        """Take a claim; waits while all dialogues are busy."""
+        await self._claims.put(claim)
+
+    async def run(self) -> None:
+        """Send and settle until `finish` was called and all is settled."""
+        settling = asyncio.create_task(self._settle_all())
+        await asyncio.gather(*(self._drive() for _ in range(self._dialogues)))
+        await self._replies.put(None)
+        await settling
+
+    async def finish(self) -> None:
+        """No more claims: send what was taken, settle it, and end."""
+        for _ in range(self._dialogues):
+            await self._claims.put(None)
+
+    async def _drive(self) -> None:
+        while (claim := await self._claims.get()) is not None:
+            reply = await self._mailer.send(self._stationery.mail(claim))
+            await self._replies.put(judged(claim, reply))
+
+    async def _settle_all(self) -> None:
+        ended = False
+        while not ended:
+            first = await self._replies.get()
+            gathered = [] if first is None else [first]
+            ended = first is None
+            while not self._replies.empty() and len(gathered) < self._batch:
+                more = self._replies.get_nowait()
+                if more is None:
+                    ended = True
+                else:
+                    gathered.append(more)
+            if gathered:
+                await asyncio.shield(self._settle(gathered))
+
+    async def _settle(self, gathered: Sequence[Settled]) -> None:
+        """Settle until it is committed: what the mail system said is never lost while this process lives."""
+        while True:
+            try:
+                unsent = await self._commit(gathered)
+            except LedgerRerun:
+                continue
+            except LedgerUnavailable as away:
+                log.warning("settle.paused", error=type(away).__name__, waiting=len(gathered))
+                await asyncio.sleep(_AWAY_PAUSE)
+                continue
+            except Exception as error:
+                if len(gathered) > 1:
+                    middle = len(gathered) // 2
+                    await self._settle(gathered[:middle])
+                    await self._settle(gathered[middle:])
+                else:  # the attempt's lease runs out, and relay has it looked at again
+                    log.exception("settle.failed", notice_id=str(gathered[0].claim.notice_id), exc_info=error)
+                return
+            with suppress(LedgerUnavailable):
+                await publish_unsent(self._broker, self._ledger, unsent)
+            return
+
+    async def _commit(self, gathered: Sequence[Settled]) -> list[Unsent]:
+        async with self._ledger.begin() as tx:
+            ids = [settled.claim.notice_id for settled in gathered]
+            notices = await tx.lock(ids)
+            clock = await tx.clock()
+            failures = [s.claim.notice_id for s in gathered if s.judgement.verdict is not SendVerdict.ACCEPTED]
+            opened = await tx.opened(failures) if failures else set()
+            sanctions = await tx.sanctions(failures) if failures else {}
+            braked = await self._brake(tx, gathered, clock)
+            changes: list[Change] = []
+            for settled in gathered:
+                notice_id = settled.claim.notice_id
+                made = self._settler.settle(
+                    settled, notices[notice_id], clock, notice_id in opened, sanctions.get(notice_id), braked=braked
+                )
+                notices |= {notice_id: change.notice for change in made if isinstance(change, NoticeSaved)}
+                changes += made
+            return await tx.write(changes)
+
+    async def _brake(self, tx: Transaction, gathered: Sequence[Settled], clock: Clock) -> bool:
+        """Stop sending in a burst of refusals (until a person looks), or when the refusal is ours (for a minute)."""
+        self._recent.extend(
+            SendOutcome(clock.wall, permanent=(settled.reply.code or 0) // 100 == _PERMANENT) for settled in gathered
+        )
+        burst = brake_trips(tuple(self._recent), clock.wall, BrakeRule(window=timedelta(minutes=10)))
+        ours = next((s.judgement.reason for s in gathered if s.judgement.verdict is SendVerdict.OURS), None)
+        if burst is not None:
+            await tx.set_sending_brake(burst, None, "notifier")
+            log.error("sending.stopped", reason=burst)
+        elif ours is not None:
+            await tx.set_sending_brake(ours, _OURS_PAUSE, "notifier")
+            log.error("sending.paused", reason=ours)
+        return burst is not None

@@ -1,0 +1,1 @@
+"""What is due and what was left behind: outbox, retries, waits, rescue, casualties, marks and roots."""

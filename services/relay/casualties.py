@@ -1,0 +1,42 @@
+"""Collecting what killed its worker: run once more alone, and dead if it kills again."""
+
+from __future__ import annotations
+
+import structlog
+
+from schemas.catalogue import CASUALTIES, CATALOGUE
+from services.kernel.ledger import Ledger
+from services.kernel.ports import Broker, Delivery
+from services.kernel.runtime.batch import failure_of
+from services.kernel.runtime.decision import dead, later
+from services.kernel.runtime.items import FAILED_ID, items_of
+
+log = structlog.get_logger()
+
+
+class Casualties:
+    """Takes the broker's dead letters into the table of failed items, one delivery a transaction."""
+
+    def __init__(self, ledger: Ledger, broker: Broker) -> None:
+        self._ledger, self._broker = ledger, broker
+
+    async def collect(self) -> bool:
+        """Take deliveries until the broker goes away."""
+        subscription = await self._broker.subscribe(CASUALTIES, prefetch=1)
+        try:
+            while True:
+                for delivery in await subscription.take(1, 0):
+                    await self._keep(delivery)
+                    await subscription.settle([delivery])
+        finally:
+            await subscription.close()
+
+    async def _keep(self, delivery: Delivery) -> None:
+        entry = CATALOGUE.get(delivery.routing_key)
+        worker = entry.consumer if entry and entry.consumer else "unknown"
+        again = FAILED_ID in delivery.headers
+        decision = dead("it killed its worker again, alone") if again else later("its worker died over and over", 0)
+        failures = [failure for item in items_of(delivery, worker) if (failure := failure_of(item, decision))]
+        async with self._ledger.begin() as tx:
+            await tx.finish(worker, [], failures)
+        log.error("message.casualty", worker=worker, type=delivery.routing_key, dead=again)

@@ -1,0 +1,1 @@
+"""What was received about notices, and what it does to them."""

@@ -1,0 +1,1 @@
+"""The gate's worker: the only one that fires a sanction."""
