@@ -14,7 +14,10 @@ from services.kernel.domain.replies import Phase as Phase  # noqa: PLC0414 -- pa
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to publish. `mandatory`: a message that no queue takes counts as unsent."""
+    """One message to publish. `mandatory`: a message that no queue takes counts as unsent.
+
+    `user_id`, if given, must be the user that the broker knows us by; it vouches for it to the consumer.
+    """
 
     key: int
     routing_key: str
@@ -22,6 +25,8 @@ class Outgoing:
     content_type: str = "application/cloudevents+json"
     headers: dict[str, str] = field(default_factory=dict)
     mandatory: bool = False
+    message_id: str | None = None
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
