@@ -7,8 +7,11 @@ template that was migrated once.
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,13 +21,17 @@ from pathlib import Path
 
 import pytest
 
+from services.kernel.adapters.embedded import postmaster
 from services.kernel.adapters.embedded.binaries import Binaries, passable, wheel_binaries
 from services.kernel.adapters.embedded.cluster import SETTINGS
 from services.kernel.adapters.embedded.postgres import EmbeddedPostgres
+from services.kernel.runtime.fault import Fault
 
 SYSTEM_PROGRAMS = Path("/usr/lib/postgresql")
 OLDEST = 14
 TEMPLATE = "migrated"
+TEMPORARY = Path("/tmp")
+PREFIX = "duly-pg-"
 FOR_TESTS = {"max_connections": "300", "shared_buffers": "128MB", "max_prepared_transactions": "0"}
 UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """For speed, where no test kills the machine; killing processes loses nothing with these."""
@@ -39,6 +46,23 @@ def system_binaries() -> Binaries | None:
     return Binaries(SYSTEM_PROGRAMS / str(newest) / "bin", newest) if newest >= OLDEST else None
 
 
+def sweep() -> None:
+    """End and delete the servers of test runs that were killed: nobody holds their owner's lock any more."""
+    for lock in TEMPORARY.glob(f"{PREFIX}*/data/owner.lock"):
+        folder = lock.parents[1]
+        try:
+            left = EmbeddedPostgres(lock.parent, binaries=system_binaries(), system=folder / "system")
+            with lock.open() as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                pid = left.pid
+                if pid is not None:
+                    os.kill(pid, signal.SIGQUIT)
+                    postmaster.wait_until(lambda pid=pid: not postmaster.is_alive(pid), 10)
+                shutil.rmtree(folder)
+        except (OSError, Fault):
+            continue  # in use, or another user's
+
+
 class PrivatePostgres:
     """One server in a temporary folder. `fsync=True` makes it as safe (and slow) as in production.
 
@@ -46,9 +70,10 @@ class PrivatePostgres:
     """
 
     def __init__(self, *, fsync: bool = False, binaries: Binaries | None = None) -> None:
+        sweep()
         self.binaries = binaries or system_binaries() or wheel_binaries()
         # Short, as sockets want, and passable: as root the server runs as another user.
-        self.folder = Path(tempfile.mkdtemp(prefix="duly-pg-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=TEMPORARY))
         self.folder.chmod(0o711)
         passable(self.folder / "system")
         settings = {**SETTINGS, **FOR_TESTS, **({} if fsync else UNSAFE)}

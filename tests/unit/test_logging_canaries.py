@@ -69,7 +69,7 @@ def test_canary_never_reaches_a_log(out: io.StringIO, canary: str) -> None:
     log = logger()
     log.info(canary)
     log.info("alert.send", address=canary, content=canary, password=canary, token=canary, body=canary.encode())
-    log.info("alert.send", exception=canary, message=canary, frames=[canary], worker=canary, level=canary)
+    log.info("alert.send", error=canary, exception=canary, message=canary, frames=[canary], worker=canary, level=canary)
     log.info("alert.send", data={"name": canary}, reasons={canary: 1}, **{canary: 1})
     log.info("alert.send %s", canary)
     structlog.contextvars.bind_contextvars(recipient=canary)
@@ -129,7 +129,7 @@ def test_exception_is_told_by_class_cause_and_place(lines: io.StringIO) -> None:
     except RuntimeError:
         logger().exception("batch.fail")
     told = last(lines)
-    assert told["exception"] == "builtins.RuntimeError"
+    assert told["error"] == "builtins.RuntimeError"
     assert told["causes"] == ["builtins.KeyError"]
     assert isinstance(told["frames"], list)
     assert re.fullmatch(r"tests/unit/test_logging_canaries\.py:\d+ test_exception_is\w+", told["frames"][-1])

@@ -21,7 +21,7 @@ from services.kernel.adapters.embedded.binaries import passable, reachable_copy,
 from services.kernel.adapters.embedded.home import FREE_UIDS, SOCKET_PATH_LIMIT
 from services.kernel.adapters.embedded.postgres import EmbeddedPostgres, InUse
 from services.kernel.runtime.fault import Fault
-from tests.rig.postgres import PrivatePostgres, system_binaries
+from tests.rig.postgres import PrivatePostgres, sweep, system_binaries
 
 ORDINARY_UID = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become someone else")
@@ -63,15 +63,15 @@ def wait_gone(pid: int) -> None:
     assert postmaster.wait_until(lambda: not postmaster.is_alive(pid), 10)
 
 
-def as_ordinary_user(act: Callable[[], None]) -> None:
+def as_ordinary_user(act: Callable[[], None], uid: int = ORDINARY_UID) -> None:
     """Run in a child that has given up root, and fail here if it fails there."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
             os.setgroups([])
-            os.setgid(ORDINARY_UID)
-            os.setuid(ORDINARY_UID)
+            os.setgid(uid)
+            os.setuid(uid)
             act()
             code = 0
         except BaseException:  # noqa: BLE001 -- told by the exit code
@@ -330,7 +330,7 @@ def test_an_ordinary_user_runs_it_in_the_data_folder_and_root_goes_on_with_it(pl
 
 
 @as_root
-def test_an_ordinary_user_is_told_that_root_made_the_folder(place: Path) -> None:
+def test_an_ordinary_user_is_told_that_the_folder_is_anothers(place: Path) -> None:
     server = embedded(place)
     server.start()
     server.stop()
@@ -338,8 +338,22 @@ def test_an_ordinary_user_is_told_that_root_made_the_folder(place: Path) -> None
     def refused() -> None:
         with pytest.raises(Fault, match="data folder"):
             embedded(place).start()
+        with pytest.raises(Fault, match="made by another user"):
+            embedded(place).find()
 
     as_ordinary_user(refused)
+
+
+@as_root
+def test_a_user_without_a_name_is_told_that_postgresql_needs_one(place: Path) -> None:
+    programs = reachable_copy(wheel_binaries(), place.parent / "system")
+    place.chmod(0o777)
+
+    def refused() -> None:
+        with pytest.raises(Fault, match="has none -- /etc/passwd"):
+            EmbeddedPostgres(place / "data", binaries=programs).start()
+
+    as_ordinary_user(refused, uid=FREE_UIDS[-1])
 
 
 def test_private_server_for_tests_clones_a_prepared_database_quickly() -> None:
@@ -355,3 +369,21 @@ def test_private_server_for_tests_clones_a_prepared_database_quickly() -> None:
     finally:
         server.remove()
     assert not server.folder.exists()
+
+
+def test_private_server_of_a_killed_test_run_is_swept_away() -> None:
+    code = (
+        "from tests.rig.postgres import PrivatePostgres\n"
+        "server = PrivatePostgres(); server.start()\n"
+        "print(server.folder, server.server.pid, flush=True); input()"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    folder, pid = run.stdout.readline().split()
+    sweep()
+    assert Path(folder).exists()
+    run.kill()
+    run.communicate()
+    sweep()
+    assert not Path(folder).exists()
+    assert not postmaster.is_alive(int(pid))

@@ -114,7 +114,7 @@ def _error(exc_info: object) -> BaseException | None:
 def _told(error: BaseException) -> Mapping[str, object]:
     """An exception by its class, causes and places; its message only if it is made to be read."""
     frames = traceback.extract_tb(error.__traceback__)[-_MOST_FRAMES:]
-    told: dict[str, object] = {"exception": _class(error), "frames": [_place(frame) for frame in frames]}
+    told: dict[str, object] = {"error": _class(error), "frames": [_place(frame) for frame in frames]}
     causes = _causes(error)
     if causes:
         told["causes"] = causes

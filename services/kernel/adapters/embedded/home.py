@@ -80,11 +80,19 @@ class Home:
 
 
 def known_home(data: Path, system: Path = SYSTEM) -> Home | None:
-    """The home of a cluster that was made for this data folder, or None. Changes nothing but the record of a move."""
-    if (data / "cluster").exists():
-        return Home(data, _owner_of(data / "cluster"))
-    pointed = _pointed(data, system)
-    return Home(pointed, _owner_of(pointed)) if pointed else None
+    """The home of a cluster that was made for this data folder, or None. Changes nothing but the record of a move.
+
+    Raises:
+        Fault: the folder is another user's.
+    """
+    try:
+        if (data / "cluster").exists():
+            return Home(data, _owner_of(data / "cluster"))
+        pointed = _pointed(data, system)
+        return Home(pointed, _owner_of(pointed)) if pointed else None
+    except PermissionError as error:
+        todo = "run Duly as that user, or choose another data folder"
+        raise Fault("this data folder was made by another user", str(data), todo) from error
 
 
 def new_home(data: Path, system: Path = SYSTEM) -> Home:
@@ -122,10 +130,7 @@ def _pointed(data: Path, system: Path) -> Path | None:
     try:
         home = Path((data / POINTER).read_text().strip())
         recorded = Path((home / OWNED).read_text().strip())
-    except PermissionError as error:
-        todo = "run Duly as root again, or choose another data folder"
-        raise Fault("this data folder was made by root", str(data), todo) from error
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     if home.parent != system:
         return None
