@@ -7,8 +7,10 @@ TOOLS  := var/tools
 STAMP  := $(VENV)/.installed
 FAST   := $(wildcard tests/unit tests/schemas tests/handlers)
 
-# uv comes from $(TOOLS), put there by pip with the hashes of tools.lock; it never fetches a Python of its own.
-UV := UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 $(TOOLS)/bin/uv
+# uv comes from $(TOOLS), put there by pip with the hashes of tools.lock; it never fetches a Python of its own. It trusts
+# the machine's certificates where there are any (a company's proxy has its own), else those that it brings.
+CERTS := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
+UV    := UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 $(if $(CERTS),UV_SYSTEM_CERTS=true) $(TOOLS)/bin/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
