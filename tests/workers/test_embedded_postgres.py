@@ -387,3 +387,36 @@ def test_private_server_of_a_killed_test_run_is_swept_away() -> None:
     sweep()
     assert not Path(folder).exists()
     assert not postmaster.is_alive(int(pid))
+
+
+@as_root
+def test_root_that_may_not_give_files_away_is_told_so(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: object, *_ids: int, **_options: bool) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(os, "chown", refuse)
+    server = embedded(place)
+    with pytest.raises(Fault, match=r"Operation not permitted.*DULY_DATABASE_URL"):
+        server.start()
+    monkeypatch.undo()
+    assert sql(server.start(), "SELECT 1") == "1"
+    server.stop()
+
+
+def test_ctrl_c_in_the_terminal_leaves_the_server_to_its_owner(place: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from services.kernel.adapters.embedded.postgres import EmbeddedPostgres\n"
+        "server = EmbeddedPostgres(Path(sys.argv[1]), system=Path(sys.argv[2]))\n"
+        "print(server.start(), server.pid, flush=True)\n"
+        "try: sys.stdin.read()\n"
+        "except KeyboardInterrupt: print(server.find() is not None, flush=True); server.stop()\n"
+    )
+    command = [sys.executable, "-c", code, str(place / "data"), str(place.parent / "system")]
+    owner = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert owner.stdout is not None
+    pid = int(owner.stdout.readline().split()[1])
+    os.killpg(owner.pid, signal.SIGINT)
+    assert owner.communicate()[0].strip() == "True"
+    assert owner.returncode == 0
+    assert not postmaster.is_alive(pid)

@@ -66,6 +66,12 @@ class EmbeddedPostgres:
             self._lock = _own(self._data)
         try:
             return self._ready()
+        except OSError as error:
+            if fresh:
+                self._disown()
+            todo = "mend that, or set DULY_DATABASE_URL to a PostgreSQL of your own"
+            where = str(error.filename or self._data)
+            raise Fault(f"PostgreSQL's folder cannot be prepared ({error.strerror})", where, todo) from error
         except BaseException:
             if fresh:
                 self._disown()
