@@ -147,3 +147,15 @@ def test_message_of_our_own_fault_is_told(lines: io.StringIO) -> None:
 def test_less_than_the_level_is_not_written(lines: io.StringIO) -> None:
     logger().debug("batch.take", items=1)
     assert lines.getvalue() == ""
+
+
+def test_exception_passed_as_a_fact_is_told_in_words_only_if_it_is_ours(lines: io.StringIO) -> None:
+    logger().error("worker.refuse", fault=Fault("no broker", "127.0.0.1:5672"))
+    assert last(lines)["fault"] == "no broker -- 127.0.0.1:5672"
+    logger().error("worker.refuse", fault=ConnectionError("amqp://duly:canary@broker"))
+    assert last(lines)["fault"] == "builtins.ConnectionError"
+
+
+def test_a_line_may_name_the_worker_it_is_about(lines: io.StringIO) -> None:
+    logger().info("batch.settle", worker="bounces")
+    assert last(lines)["worker"] == "bounces"

@@ -2,7 +2,8 @@
 
 What may be logged is a list, not a ban: ids, counts, states, reason codes, durations, and an exception's class and
 place. Every other key is kept with its value withheld, so that whoever adds a key sees why it is empty. Messages of
-exceptions are withheld too, as drivers quote what they were given; those of a class with `public = True` are ours.
+exceptions are withheld too, as drivers quote what they were given; those of a class with `public = True` are ours. An
+exception may be passed whole, as `exc_info=error` (class, causes, places) or, in brief, `fault=error`.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ LOGGABLE = frozenset(
     """
     notice_id event_id attempt_id deadline_id sanction_id hold_id evidence_id item_id outbox_id campaign_id trace_id
     source source_ref regime notice_type template_version matter business_id message_type message_version migration
-    state previous_state verdict outcome reason reasons kind phase smtp_code enhanced channel language trial
-    queue routing_key consumer worker_name check signal exit_code
-    count total items batch size bytes attempt attempts taken settled requeued published unsent refused retried dead
+    state previous_state verdict outcome effect reason reasons type kind fault error phase smtp_code enhanced channel language trial
+    queue routing_key consumer worker check key signal exit_code
+    count total items batch size bytes attempt attempts taken settled requeued published unsent unconfirmed refused retried dead
     fired waited blocked sent held served unserved replayed due claimed rescued seq version deadline_version
     seconds milliseconds after_seconds age_seconds linger_seconds due_at deadline_at at on
     host port pid folder file line zone
@@ -47,7 +48,7 @@ def configure(worker: str, level: str = "info", stream: TextIO | None = None) ->
     """Set up logging for this process; standard-library logging (asyncio, drivers) goes the same way, filtered.
 
     Args:
-        worker: the name that every line bears.
+        worker: the name that every line bears, unless it names another: `duly up` runs them all in one process.
         level: the least that is written: debug, info, warning or error.
         stream: where to; stderr if None.
     """
@@ -71,7 +72,7 @@ def processors(worker: str, *, human: bool) -> list[Processor]:
     """What each event passes through, in order. The filter comes before anything that we add ourselves."""
 
     def named(_logger: object, _method: str, event: EventDict) -> EventDict:
-        return {**event, "worker": worker}
+        return {**event, "worker": event.get("worker", worker)}
 
     last: Processor = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(sort_keys=False)
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp")
@@ -90,9 +91,11 @@ def withhold(_logger: object, _method: str, event: MutableMapping[str, object]) 
 
 
 def _shown(value: object) -> object:
-    """A fact as it may be written: a number, an instant, an id, a code, or a few of these."""
+    """A fact as it may be written: a number, an instant, an id, a code, an exception, or a few of these."""
     if value is None or (isinstance(value, bool | int | float) and not isinstance(value, Enum)):
         return value
+    if isinstance(value, BaseException):
+        return _message(value) or _class(value)
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, date):
@@ -118,9 +121,15 @@ def _told(error: BaseException) -> Mapping[str, object]:
     causes = _causes(error)
     if causes:
         told["causes"] = causes
-    if getattr(error, "public", False) is True:
-        told["message"] = re.sub(r"[\x00-\x1f\x7f]", " ", str(error))[:_MESSAGE]
-    return told
+    message = _message(error)
+    return {**told, "message": message} if message else told
+
+
+def _message(error: BaseException) -> str:
+    """What the exception says, if it is made to be read (`public = True` on its class), else nothing."""
+    if getattr(type(error), "public", False) is not True:
+        return ""
+    return re.sub(r"[\x00-\x1f\x7f]", " ", str(error))[:_MESSAGE]
 
 
 def _causes(error: BaseException) -> list[str]:
