@@ -28,10 +28,10 @@ LOGGABLE = frozenset(
     """
     notice_id event_id attempt_id deadline_id sanction_id hold_id evidence_id item_id outbox_id campaign_id trace_id
     source source_ref regime notice_type template_version matter business_id message_type message_version migration
-    state previous_state verdict outcome effect reason reasons type kind fault error phase smtp_code enhanced channel language trial
-    queue routing_key consumer worker check key signal exit_code
-    count total items batch size bytes attempt attempts taken settled requeued published unsent unconfirmed refused retried dead
-    fired waited blocked sent held served unserved replayed due claimed rescued seq version deadline_version
+    state previous_state verdict outcome effect reason reasons type kind fault error phase smtp_code enhanced
+    channel language trial queue routing_key consumer worker check key signal exit_code
+    count total items batch size bytes attempt attempts taken settled requeued published unsent unconfirmed refused
+    retried dead fired waited blocked sent held served unserved replayed due claimed rescued seq version deadline_version
     seconds milliseconds after_seconds age_seconds linger_seconds due_at deadline_at at on
     host port pid folder file line zone
     """.split()  # noqa: SIM905 -- read as prose
@@ -39,6 +39,9 @@ LOGGABLE = frozenset(
 _EVENT = re.compile(r"[a-z][a-z0-9_-]*\.[a-z][a-z0-9_-]*")
 _KEY = re.compile(r"[a-z_][a-z0-9_]{0,40}")
 _CODE = re.compile(r"[A-Za-z0-9_.:/+-]{1,200}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,80}")
+_NAMES = dict.fromkeys(("worker", "consumer", "error", "fault"), _NAME)
+"""Keys that hold the name of a worker or of an exception's class, and no other code."""
 _MOST_PARTS = 20
 _MOST_FRAMES = 20
 _MESSAGE = 500
@@ -86,11 +89,11 @@ def withhold(_logger: object, _method: str, event: MutableMapping[str, object]) 
     clean: EventDict = {"event": name if _EVENT.fullmatch(name) else WITHHELD}
     for key, value in event.items():
         shown = key if _KEY.fullmatch(key) else "withheld_key"
-        clean[shown] = _shown(value) if key in LOGGABLE else WITHHELD
+        clean[shown] = _shown(value, _NAMES.get(key, _CODE)) if key in LOGGABLE else WITHHELD
     return {**clean, **(_told(error) if error else {})}
 
 
-def _shown(value: object) -> object:
+def _shown(value: object, code: re.Pattern[str]) -> object:
     """A fact as it may be written: a number, an instant, an id, a code, an exception, or a few of these."""
     if value is None or (isinstance(value, bool | int | float) and not isinstance(value, Enum)):
         return value
@@ -101,9 +104,9 @@ def _shown(value: object) -> object:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, list | tuple | set | frozenset):
-        return [_shown(part) for part in list(value)[:_MOST_PARTS]]
+        return [_shown(part, code) for part in list(value)[:_MOST_PARTS]]
     text = str(value.value if isinstance(value, Enum) else value) if isinstance(value, str | Enum | Path) else ""
-    return text if _CODE.fullmatch(text) else WITHHELD
+    return text if code.fullmatch(text) else WITHHELD
 
 
 def _error(exc_info: object) -> BaseException | None:
