@@ -31,8 +31,8 @@ LOGGABLE = frozenset(
     state previous_state verdict outcome effect reason reasons type kind fault error phase smtp_code enhanced
     channel language trial queue routing_key consumer worker check key signal exit_code
     count total items batch size bytes attempt attempts taken settled requeued published unsent unconfirmed refused
-    retried dead fired waited blocked sent held served unserved replayed due claimed rescued seq version deadline_version
-    seconds milliseconds after_seconds age_seconds linger_seconds due_at deadline_at at on
+    retried dead fired waited blocked sent held served unserved replayed due claimed rescued seq version
+    deadline_version seconds milliseconds after_seconds age_seconds linger_seconds due_at deadline_at at on
     host port pid folder file line zone
     """.split()  # noqa: SIM905 -- read as prose
 )
