@@ -1,0 +1,105 @@
+"""Addresses in the words of a report: which of them failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_ATEXT = r"[\w!#$%&'*+/=?^`{|}~-]"
+ADDRESS = rf"(?:\"[^\"\n]{{1,64}}\"|{_ATEXT}(?:{_ATEXT}|\.){{0,160}})@(?:\w[\w-]{{0,62}}\.){{1,9}}\w[\w-]{{0,62}}"
+ANY_ADDRESS = re.compile(ADDRESS)
+_PREFIX = re.compile(r"^(?:.*(?:smtp|rfc822)[=:;])|^['=*/|&#?!-]+", re.IGNORECASE)
+_OPEN = r"[\s>*•·\-\"'<(\[]*(?:(?:expanded|generated) from:?\s*)?(?:(?:smtp|rfc822|mailto)[:;]\s*)?<?"
+# In the order of how surely the address is the one that failed.
+_LEVELS = (
+    # a mailing list that refuses: fml, Majordomo
+    re.compile(rf"not (?:a )?member of th\w+ (?:mailing )?list[^@\n]{{0,40}}?<?(?P<a>{ADDRESS})", re.IGNORECASE),
+    # the line is the address, or begins with it: Postfix, qmail, Yahoo, Exim, Sendmail, OpenSMTPD, Exchange
+    re.compile(
+        rf"^{_OPEN}(?P<a>{ADDRESS})[\"'>)\]]*(?:\s*$|\s*[:;,(\[]|\s*<{ADDRESS}>|\s*\.\.\.|\s+-+\s|\s+(?:on|failed)\b"
+        r"|\s+[^@\n]{0,40}(?:error|invalid|unknown|reject|full|exceed|unable|\b5\d\d\b))",
+        re.IGNORECASE,
+    ),
+    # the line names its role: MailEnable, LSMTP, HotPOP, IMail, Smtp32, James, Symantec
+    re.compile(
+        rf"(?:recipients?|address(?:es|ed to|ed)?,?|error-for|rcpt(?: to)?|rcpt|user(?:id)?|undeliver\w*\s+to|mailbox|"
+        r"account|"
+        rf"deliver\w*[^@\n]{{0,40}}\bto|(?:mail|message|nachricht)\s+(?:to|an|for)|attempts|errors?|list|adress\w*|destinat\w*)"
+        rf"(?:\s+(?:is|are|was|to))?[\s:'\"<\[(=]+(?:(?:smtp|rfc822)[:;]\s*)?<?(?P<a>{ADDRESS})",
+        re.IGNORECASE,
+    ),
+    # the line ends with it: Prodigy, IMail
+    re.compile(rf":\s*<?(?P<a>{ADDRESS})>?\s*$", re.IGNORECASE),
+    # X.400 names of old Exchange
+    re.compile(rf"\bsmtp=(?P<a>{ADDRESS})", re.IGNORECASE),
+    # a refusal: an SMTP reply or a command of the transcript
+    re.compile(rf"\b[45]\d\d[ -][^@\n]{{0,80}}?(?P<a>{ADDRESS})", re.IGNORECASE),
+    # any other
+    re.compile(rf"(?P<a>{ADDRESS})"),
+)
+_RECAP_TO = re.compile(rf"^\s*to\s*:\s*[^@\n]{{0,60}}?<?(?P<a>{ADDRESS})", re.IGNORECASE)
+_NAMED_OTHERWISE = re.compile(
+    r"^[\s>]*(?:to|cc|from|sender|reply-to|subject|sent|date|message-id|mail from|return-path|references"
+    r"|original-recipient)\s*:",
+    re.IGNORECASE,
+)
+_IN_PASSING = re.compile(
+    r"contact|assistance|https?://|questions|please reply|forward this|helpdesk|support@|message-id|mail from",
+    re.IGNORECASE,
+)
+_LOCAL_NAME = re.compile(r"recipients?[^:]{0,120}:[ \t]*\n\s*([\w.-]{1,64})[ \t]*(?:\n|\Z)", re.IGNORECASE)
+_LONGEST_LINE = 400
+_LONGEST_VALUE = 8192
+_ROLES = ("postmaster@", "mailer-daemon@", "abuse@", "mdaemon@")
+
+
+def clean(address: str) -> str:
+    """The bare address in lower case: without brackets, quotes, address type and final dot; empty if it is none."""
+    bare = _PREFIX.sub("", address.strip().strip("<>[]()\"' ")).strip("<>.,;: ").lower()
+    return bare if "@" in bare else ""
+
+
+def addresses_in(value: str) -> tuple[str, ...]:
+    """Every address in a header's value, in order, each once."""
+    return _once(clean(found) for found in ANY_ADDRESS.findall(value[:_LONGEST_VALUE])) if "@" in value else ()
+
+
+def failed_addresses(text: str, not_these: Iterable[str], *, surely: bool = False) -> tuple[str, ...]:
+    """The addresses of which the reporter's words say that they failed, in order; the surest kind of line decides.
+
+    Args:
+        text: The reporter's words, without the returned message.
+        not_these: Addresses of the sender and the reporter, which a report mentions in passing.
+        surely: Leave out the addresses that are merely mentioned.
+    """
+    lines = [line[:_LONGEST_LINE] for line in text.split("\n") if "@" in line]
+    excluded = frozenset(not_these)
+    own_lines = [line for line in lines if not _NAMED_OTHERWISE.search(line)]
+    told = [line for line in own_lines if not _IN_PASSING.search(line)]
+    mentioned: tuple[str, ...] = ()
+    for level, candidates in zip(_LEVELS, (own_lines, own_lines, told, told, own_lines, own_lines, told), strict=True):
+        if surely and level is _LEVELS[-1]:
+            break
+        found = _once(clean(m.group("a")) for line in candidates for m in level.finditer(line))
+        wanted = tuple(a for a in found if a not in excluded and not a.startswith(_ROLES))
+        if wanted:
+            return wanted
+        mentioned = mentioned or found
+    recap = _once(clean(m.group("a")) for line in lines if (m := _RECAP_TO.search(line)))
+    # A mail to oneself fails as well: then the address that was set aside is the one.
+    return (() if surely else tuple(a for a in recap if a not in excluded)) or mentioned
+
+
+def local_names(text: str, reporter: str) -> tuple[str, ...]:
+    """Recipients that a provider names without their domain, which is its own (AOL).
+
+    Args:
+        text: The reporter's words.
+        reporter: The reporter's address.
+    """
+    domain = reporter.rpartition("@")[2].lower()
+    return _once(f"{name.lower()}@{domain}" for name in _LOCAL_NAME.findall(text)) if domain else ()
+
+
+def _once(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(address for address in found if address))

@@ -1,0 +1,175 @@
+"""The order of the voices: complaint, standard report, reply, Exim's header, families, flufl. Doubt is `unclear`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from services.bounces.classify import arf, families, replies, report
+from services.bounces.classify.addresses import addresses_in, failed_addresses, local_names
+from services.bounces.classify.classification import Classification
+from services.bounces.classify.flufl import flufl_failures
+from services.bounces.classify.mime import Part, parse, parse_headers
+from services.bounces.classify.text import reporter_text, returned_text
+from services.kernel.domain.evidence import Verdict
+
+_ORDER = (("failed", Verdict.FINAL), ("delayed", Verdict.DELAYED), ("delivered", Verdict.DELIVERED))
+# From this weight on, sender and subject both say that it is a report.
+_SURELY_A_REPORT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """One mail, read once: its structure, its reporter's words and the returned message's headers."""
+
+    mail: Part
+    envelope: families.Envelope
+    text: str
+    returned: dict[str, str]
+
+    @property
+    def original_recipients(self) -> tuple[str, ...]:
+        return addresses_in(self.returned.get("to", ""))
+
+    @property
+    def senders(self) -> frozenset[str]:
+        """Whom the report was sent to and who sent it: named in reports, but not as failed."""
+        names = ("to", "delivered-to", "x-original-to", "from", "sender")
+        told = [self.mail.header(name) for name in names]
+        told += [self.returned.get(name, "") for name in ("from", "return-path", "sender", "reply-to")]
+        return frozenset(address for value in told for address in addresses_in(value))
+
+
+_Answer = tuple[Verdict, tuple[str, ...], tuple[str, ...]]
+
+
+def classify(raw: bytes) -> Classification:
+    """Decides what a mail proves about the delivery of an earlier one (RFC 3464, RFC 3834, RFC 5965). Never raises.
+
+    Args:
+        raw: The mail as it came, headers and body; any bytes.
+    """
+    try:
+        return _classify(raw)
+    except Exception as error:  # noqa: BLE001 - a mail that cannot be read is a person's matter, never a crash
+        return Classification(Verdict.UNCLEAR, reasons=(f"cannot be read: {type(error).__name__}",))
+
+
+def _classify(raw: bytes) -> Classification:
+    mail = parse(raw)
+    envelope = families.envelope_of(mail)
+    if arf.is_complaint(mail):
+        named = arf.complained_recipients(mail)
+        returned = _returned_headers(mail)
+        return _result(Verdict.COMPLAINT, (), ("feedback report",), returned, named)
+    status = report.status_parts(mail)
+    if not (status or envelope.weight or replies.is_receipt(mail) or mail.header("x-failed-recipients")):
+        return _without_envelope(mail)
+    opened = _Opened(mail, envelope, reporter_text(mail), _returned_headers(mail))
+    reports = _reports(opened, status)
+    verdict, recipients, reasons = _standard(opened, reports) or _reply(opened) or _told(opened, reports)
+    named = tuple(r.original for r in reports if r.original) + opened.original_recipients
+    return _result(verdict, recipients, reasons, opened.returned, named)
+
+
+def _without_envelope(mail: Part) -> Classification:
+    """Nothing in the headers says report: its words are not even read."""
+    if replies.is_auto_reply(mail):
+        return Classification(Verdict.AUTO_REPLY, reasons=("automatic reply",))
+    return Classification(Verdict.OTHER, reasons=("no report",))
+
+
+def _reports(opened: _Opened, status: str) -> tuple[report.RecipientReport, ...]:
+    found = report.recipient_reports(status) if status else ()
+    if found or opened.envelope.weight <= 1 or not report.fields_in_text(opened.text):
+        return found
+    return report.recipient_reports(opened.text)
+
+
+def _standard(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _Answer | None:
+    """RFC 3464: one failed recipient makes the report final, for the failed ones only."""
+    if replies.is_conversation(opened.mail) and opened.mail.content_type != "multipart/report" and reports:
+        return Verdict.UNCLEAR, (), ("report forwarded by a person",)
+    for outcome, verdict in _ORDER:
+        told = [r for r in reports if r.outcome == outcome]
+        if told:
+            reasons = tuple(
+                dict.fromkeys(f"action {r.action or 'missing'}, status {r.status or 'missing'}" for r in told)
+            )
+            failed = tuple(r.address for r in told if r.address) if verdict is Verdict.FINAL else ()
+            return verdict, failed or (_failed(opened) if verdict is Verdict.FINAL else ()), reasons
+    if replies.is_receipt(opened.mail) and not reports and not replies.is_refusal(opened.text):
+        return Verdict.DELIVERED, (), ("disposition notification",)
+    return None
+
+
+def _reply(opened: _Opened) -> _Answer | None:
+    """A responder's answer, unless sender, subject or Exim's header say that a mail system speaks."""
+    envelope = opened.envelope
+    if envelope.subject or envelope.report_type or opened.mail.header("x-failed-recipients"):
+        return None
+    subject_only = replies.is_auto_reply(opened.mail) and not replies.is_marked_reply(opened.mail)
+    if subject_only or (replies.is_marked_reply(opened.mail) and not envelope.sender):
+        return Verdict.AUTO_REPLY, (), ("automatic reply",)
+    return None
+
+
+def _told(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _Answer:
+    """No action was told: Exim's header, then the words."""
+    text, mail, envelope = families.permanent_sections(opened.text), opened.mail, opened.envelope
+    verdict, reasons = families.judge(text, envelope)
+    listed = addresses_in(", ".join(mail.all("x-failed-recipients")))
+    if listed and verdict is not Verdict.DELAYED:
+        return Verdict.FINAL, listed, ("X-Failed-Recipients", *reasons)
+    if replies.is_conversation(mail) and not (envelope.sender or envelope.null_path):
+        return (Verdict.UNCLEAR if verdict is Verdict.FINAL else Verdict.OTHER), (), ("conversation",)
+    if verdict is Verdict.OTHER and envelope.weight >= _SURELY_A_REPORT:
+        heard = flufl_failures(opened.mail)
+        verdict = Verdict.FINAL if heard else Verdict.UNCLEAR
+        return verdict, heard, (("flufl and envelope",) if heard else ("a report whose words are not known",))
+    if verdict is not Verdict.FINAL:
+        return verdict, (), reasons or ("no report",)
+    sure = envelope.weight >= _SURELY_A_REPORT or families.PERMANENT in reasons
+    if not (sure or reports or opened.returned or _surely_named(opened, text)):
+        return Verdict.UNCLEAR, (), ("neither an address nor a message is named", *reasons)
+    return verdict, tuple(r.address for r in reports if r.address) or _failed(opened), reasons
+
+
+def _failed(opened: _Opened) -> tuple[str, ...]:
+    """The failed addresses by the reporter's words; else by flufl; else the one recipient of the returned message."""
+    told = failed_addresses(families.permanent_sections(opened.text), opened.senders)
+    if told := told or _local_names(opened):
+        return told
+    subject = [a for a in addresses_in(opened.mail.header("subject")) if a not in opened.senders]
+    only = opened.original_recipients if len(opened.original_recipients) == 1 else ()
+    return tuple(subject) or flufl_failures(opened.mail) or only
+
+
+def _surely_named(opened: _Opened, text: str) -> bool:
+    return bool(failed_addresses(text, opened.senders, surely=True) or _local_names(opened))
+
+
+def _local_names(opened: _Opened) -> tuple[str, ...]:
+    reporter = addresses_in(opened.mail.header("from"))
+    return local_names(opened.text, reporter[0]) if reporter and opened.envelope.sender else ()
+
+
+def _returned_headers(mail: Part) -> dict[str, str]:
+    block = returned_text(mail).split(b"\n\n", 1)[0]
+    return dict(reversed(parse_headers(block)))
+
+
+def _result(
+    verdict: Verdict,
+    recipients: Iterable[str],
+    reasons: tuple[str, ...],
+    returned: dict[str, str],
+    named: Iterable[str],
+) -> Classification:
+    return Classification(
+        verdict=verdict,
+        recipients=tuple(sorted(set(recipients))),
+        reasons=reasons,
+        original_message_id=returned.get("message-id") or None,
+        original_recipients=tuple(sorted({*named, *recipients})),
+    )

@@ -1,0 +1,98 @@
+"""Reports that keep to no standard: what the envelope, the subject and the words say together.
+
+Words alone never make a failure: ordinary mail quotes reports. It takes a reporter's envelope or subject, and words
+that speak of failure and not of delay.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from services.bounces.classify.mime import Part
+from services.bounces.classify.phrases import (
+    DELAY_SUBJECT,
+    DELAY_WORDS,
+    FAILURE_SUBJECT,
+    FINAL_WORDS,
+    HARD_WORDS,
+    REFUSAL_LINE,
+    REPORTING_SENDER,
+)
+from services.bounces.classify.replies import is_challenge
+from services.bounces.classify.text import fold, header_text
+from services.kernel.domain.evidence import Verdict
+
+LONGEST_WORDS = 3000
+PERMANENT = "permanent failure in words"
+# Sender or subject alone; a null return path, which replies have as well, needs stronger words.
+_ENOUGH = 2
+_NULL_PATH = re.compile(r"^\s*(?:<\s*>|<?mailer-daemon\b.*)\s*$", re.IGNORECASE)
+_TRANSIENT_SECTION = re.compile(
+    r"^[ \t]*-{1,20} the following addresses had transient [^\n]*\n(?:(?![ \t]*-{3})[^\n]*\n)*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FAILED_SECTION = re.compile(r"following addresses (?:had (?:permanent )?(?:fatal|delivery))", re.IGNORECASE)
+
+
+# A report repeats the subject of the returned message, whose words are not the reporter's.
+_REPEATED_SUBJECT = re.compile(
+    r"^[ \t>*]*(?:subject|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|тема|件名|主题|主旨|제목)[ \t]*[::].*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What sender, path and subject say about a mail being a report."""
+
+    sender: bool
+    null_path: bool
+    subject: bool
+    report_type: bool
+    delay_subject: bool
+
+    @property
+    def weight(self) -> int:
+        """From 0 (nothing says report) to 7."""
+        return 2 * self.sender + self.null_path + 2 * self.subject + 2 * self.report_type
+
+
+def envelope_of(mail: Part) -> Envelope:
+    """Reads sender, path, subject and type; decides nothing."""
+    sender = header_text(mail.header("from")).strip().lower()
+    subject = fold(header_text(mail.header("subject")))[:300]
+    told, colon, _ = subject.partition(":")
+    own_subject = told if colon and FAILURE_SUBJECT.search(told) else subject
+    return Envelope(
+        sender=bool(REPORTING_SENDER.search(sender)) or sender.endswith("<>"),
+        null_path=any(_NULL_PATH.match(path) for path in mail.all("return-path")),
+        subject=bool(FAILURE_SUBJECT.search(subject)),
+        report_type=mail.content_type == "multipart/report",
+        delay_subject=bool(DELAY_SUBJECT.search(own_subject)),
+    )
+
+
+def permanent_sections(text: str) -> str:
+    """Sendmail lists permanent and transient failures in one mail: the text without the transient section."""
+    return _TRANSIENT_SECTION.sub("", text) if _FAILED_SECTION.search(text) else text
+
+
+def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
+    """What the reporter's words prove.
+
+    Returns:
+        Final, delayed, unclear, or other where the words tell nothing; and the reasons.
+    """
+    words = fold(_REPEATED_SUBJECT.sub("", text[: 2 * LONGEST_WORDS]))[:LONGEST_WORDS]
+    hard = bool(HARD_WORDS.search(words))
+    if envelope.delay_subject or DELAY_WORDS.search(words):
+        return (Verdict.UNCLEAR, ("words of delay and of failure",)) if hard else (Verdict.DELAYED, ("words of delay",))
+    refused = hard or bool(REFUSAL_LINE.search(words))
+    if not (refused or FINAL_WORDS.search(words)):
+        return Verdict.OTHER, ()
+    if is_challenge(words) and not hard:
+        return Verdict.UNCLEAR, ("asks the sender to act",)
+    if envelope.weight >= _ENOUGH or (envelope.weight and refused):
+        return Verdict.FINAL, (PERMANENT if hard else "failure in words",)
+    return Verdict.UNCLEAR, ("words of failure from no reporter",)

@@ -1,0 +1,122 @@
+"""The words of a report: decoded, without markup, without the returned message, folded for comparison."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from email.errors import HeaderParseError
+from email.header import decode_header
+
+from services.bounces.classify.mime import Part, decode
+from services.bounces.classify.phrases import RETURNED_MESSAGE_FOLLOWS, RULED_RETURNED_MESSAGE_FOLLOWS
+
+LONGEST_TEXT = 24 * 1024
+MOST_TEXTS = 4
+
+_LINE_TAG = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d|/?table|/?pre)\b[^>]{0,400}>", re.IGNORECASE)
+_UNSEEN = re.compile(r"<(?:(style|script|head|title)\b|!--)", re.IGNORECASE)
+# An address in angle brackets is no tag: it is what is looked for.
+_TAG = re.compile(r"<(?![^\s<>\"'=]{1,120}@)/?[a-z!?][^<>]{0,2000}>", re.IGNORECASE)
+_RULES = "-=_*#> \t.:"
+_LONGEST_LINE = 160
+_LONGEST_HEADER = 998
+_BLANK_LINES = re.compile(r"\n\s*\n")
+_MOST_UNSEEN = 20
+_RULED = ("--", "==", "__", "**", "- ", "-- ", "->")
+_FIRST_HEADER = re.compile(r"^[>\s]{0,4}([A-Z][\w-]{1,40}:[ \t])", re.MULTILINE)
+_SPACES = re.compile(r"\s+")
+_UNACCENTED = {
+    code: unicodedata.normalize("NFKD", chr(code)).encode("ascii", "ignore").decode() or chr(code)
+    for code in range(0xC0, 0x250)
+} | {0x2019: "'", 0x2018: "'", 0xA0: " ", 0x131: "i", 0x142: "l", 0xF8: "o"}
+
+
+def fold(text: str) -> str:
+    """Lower case, without accents, every run of white space one space: what phrases are compared with."""
+    plain = text if text.isascii() else text.translate(_UNACCENTED)
+    return _SPACES.sub(" ", plain).casefold()
+
+
+def header_text(value: str) -> str:
+    """A header's value with encoded words (RFC 2047) decoded; as it stands where they are malformed."""
+    value = value[:_LONGEST_HEADER]
+    if "=?" not in value:
+        return value
+    try:
+        pieces = decode_header(value)
+    except (HeaderParseError, ValueError):
+        return value
+    return "".join(piece if isinstance(piece, str) else decode(piece, name or "utf-8") for piece, name in pieces)
+
+
+def part_text(part: Part) -> str:
+    """The text of one part; HTML becomes lines."""
+    text = decode(part.decoded(), part.charset).replace("\r\n", "\n").replace("\r", "\n")
+    text = _BLANK_LINES.sub("\n\n", text)
+    return _unmarked(text) if part.content_type == "text/html" or text.lstrip()[:14].lower() in _HTML_STARTS else text
+
+
+_HTML_STARTS = ("<!doctype html", "<html><head><t", "<html>\n<head>\n")
+
+
+def _unmarked(text: str) -> str:
+    lines = _LINE_TAG.sub("\n", _seen(text[: 4 * LONGEST_TEXT]))
+    return html.unescape(_TAG.sub("", lines)).replace("\xa0", " ")
+
+
+def _seen(text: str) -> str:
+    """HTML without comments, styles, scripts and head: in one pass, for marks that are never closed."""
+    kept: list[str] = []
+    start = 0
+    while found := _UNSEEN.search(text, start):
+        closing = f"</{found.group(1).lower()}" if found.group(1) else "-->"
+        end = text.lower().find(closing, found.end()) if len(kept) < _MOST_UNSEEN else -1
+        if end < 0:
+            break
+        kept.append(text[start : found.start()])
+        start = end + len(closing) if closing == "-->" else text.find(">", end) + 1 or len(text)
+    return " ".join([*kept, text[start:]])
+
+
+def reporter_text(mail: Part) -> str:
+    """What the reporter itself says: the leading text parts, up to the returned message."""
+    texts: list[str] = []
+    for leaf in mail.leaves():
+        if leaf.is_returned_message or len(texts) >= MOST_TEXTS:
+            break
+        if leaf.content_type.startswith("text/") and "attachment" not in leaf.header("content-disposition").lower():
+            texts.append(part_text(leaf)[:LONGEST_TEXT])
+    return without_returned_message("\n".join(texts))[:LONGEST_TEXT]
+
+
+def without_returned_message(text: str) -> str:
+    """The text before the line that introduces the returned message, or before its first trace header."""
+    return text[: _returned_start(text)]
+
+
+def _returned_start(text: str) -> int | None:
+    """Where the returned message begins; None where the text has none."""
+    start = 0
+    for line in text.split("\n"):
+        words = line.strip(_RULES).lower() if len(line) <= _LONGEST_LINE else ""
+        if words and RETURNED_MESSAGE_FOLLOWS.fullmatch(words):
+            return start
+        if words and line.lstrip()[:2] in _RULED and RULED_RETURNED_MESSAGE_FOLLOWS.fullmatch(words):
+            return start
+        start += len(line) + 1
+    return None
+
+
+def returned_text(mail: Part) -> bytes:
+    """The first bytes of the returned message: its part, or what follows its introduction in the text."""
+    for leaf in mail.leaves():
+        if leaf.is_returned_message:
+            return leaf.decoded()[:LONGEST_TEXT].lstrip(b"\n ")
+    text = next(
+        (part_text(leaf)[: 2 * LONGEST_TEXT] for leaf in mail.leaves() if leaf.content_type.startswith("text/")), ""
+    )
+    start = _returned_start(text)
+    rest = text[start : start + LONGEST_TEXT] if start is not None else ""
+    first_header = _FIRST_HEADER.search(rest)
+    return rest[first_header.start(1) :].encode("utf-8", "replace") if first_header else b""

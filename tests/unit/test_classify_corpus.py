@@ -1,0 +1,36 @@
+"""Real reports, where a corpus is at hand: no exception, no false final."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from services.bounces.classify import classify
+
+CORPUS = Path(os.environ.get("DULY_CORPUS", Path(__file__).parents[2].parent / "shared" / "corpus")) / "mail"
+LABELS = CORPUS / "labels.jsonl"
+
+pytestmark = pytest.mark.skipif(not LABELS.exists(), reason="no corpus (DULY_CORPUS)")
+
+
+def _labels() -> list[dict[str, str]]:
+    return [json.loads(line) for line in LABELS.read_text().splitlines()]
+
+
+def test_nothing_but_a_final_failure_is_called_final() -> None:
+    others = [row["file"] for row in _labels() if not row["kind"].startswith("bounce")]
+    assert [name for name in others if classify((CORPUS / name).read_bytes()).verdict == "final"] == []
+
+
+def test_no_mail_of_the_corpus_is_beyond_reading() -> None:
+    reasons = {row["file"]: classify((CORPUS / row["file"]).read_bytes()).reasons for row in _labels()}
+    assert [name for name, told in reasons.items() if any(r.startswith("cannot be read") for r in told)] == []
+
+
+def test_nearly_every_final_failure_is_found() -> None:
+    finals = [row["file"] for row in _labels() if row["kind"].startswith("bounce")]
+    missed = [name for name in finals if classify((CORPUS / name).read_bytes()).verdict != "final"]
+    assert len(missed) <= 0.02 * len(finals), missed
