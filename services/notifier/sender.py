@@ -23,7 +23,6 @@ from services.notifier.settle import Settled, Settler, judged
 
 log = structlog.get_logger()
 _PERMANENT = 5
-_OURS_PAUSE = 60.0
 _AWAY_PAUSE = 0.5
 
 
@@ -58,10 +57,11 @@ class Sender:
         *,
         dialogues: int,
         batch: int,
+        ours_pause: float,
     ) -> None:
         self._mailer, self._ledger, self._broker = mailer, ledger, broker
         self._settler, self._stationery = settler, stationery
-        self._batch = batch
+        self._batch, self._ours_pause = batch, ours_pause
         self._claims: asyncio.Queue[Claim | None] = asyncio.Queue(dialogues * 2)
         self._replies: asyncio.Queue[Settled | None] = asyncio.Queue()
         self._recent: deque[SendOutcome] = deque(maxlen=BrakeRule().recent)
@@ -156,6 +156,6 @@ class Sender:
             await tx.set_sending_brake(burst, None, "notifier")
             log.error("sending.stopped", reason=burst)
         elif ours is not None:
-            await tx.set_sending_brake(ours, _OURS_PAUSE, "notifier")
+            await tx.set_sending_brake(ours, self._ours_pause, "notifier")
             log.error("sending.paused", reason=ours)
         return burst is not None

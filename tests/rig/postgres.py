@@ -30,6 +30,7 @@ from services.kernel.runtime.fault import Fault
 SYSTEM_PROGRAMS = Path("/usr/lib/postgresql")
 OLDEST = 14
 TEMPLATE = "migrated"
+TRIAL_TEMPLATE = "migrated_for_trial"
 TEMPORARY = Path("/tmp")
 PREFIX = "duly-pg-"
 FOR_TESTS = {"max_connections": "300", "shared_buffers": "128MB", "max_prepared_transactions": "0"}
@@ -161,5 +162,26 @@ def migrated_template(postgres_server: PrivatePostgres) -> str:
 def database_url(postgres_server: PrivatePostgres, migrated_template: str) -> Iterator[str]:
     """The DSN of a fresh, migrated database of this test's own."""
     dsn = postgres_server.new_database(template=migrated_template)
+    yield dsn
+    postgres_server.drop_database(dsn.partition("@/")[2].partition("?")[0])
+
+
+@pytest.fixture(scope="session")
+def trial_template(postgres_server: PrivatePostgres) -> str:
+    """The name of a database made for trial, to clone: its legal clock can be moved."""
+    from services.kernel.adapters.postgres.migrate import migrate  # noqa: PLC0415 -- as above
+
+    def prepare(dsn: str) -> None:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, migrate(dsn, trial=True)).result()
+
+    postgres_server.make_template(prepare, TRIAL_TEMPLATE)
+    return TRIAL_TEMPLATE
+
+
+@pytest.fixture
+def trial_database_url(postgres_server: PrivatePostgres, trial_template: str) -> Iterator[str]:
+    """A fresh database made for trial."""
+    dsn = postgres_server.new_database(template=trial_template)
     yield dsn
     postgres_server.drop_database(dsn.partition("@/")[2].partition("?")[0])

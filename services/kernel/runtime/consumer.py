@@ -27,15 +27,16 @@ class Consumer:
         self, handler: Handler, broker: Broker, ledger: Ledger, measures: Measures, *, prefetch: int, linger: float
     ) -> None:
         self.handler = handler
-        self.stopping = asyncio.Event()
+        self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
         self._broker, self._ledger, self._measures = broker, ledger, measures
         self._prefetch, self._linger = prefetch, linger
 
-    async def run(self) -> None:
+    async def run(self, stopping: asyncio.Event) -> None:
         """Consume until `stopping` is set; what is in work then is finished and settled first."""
+        self._stopping = stopping
         queue = f"duly.{self.handler.consumer}"
-        while not self.stopping.is_set():
+        while not self._stopping.is_set():
             try:
                 await self._ledger.ping()
                 if (reason := await self.handler.may_begin(self._ledger)) is not None:
@@ -55,7 +56,7 @@ class Consumer:
                 await subscription.close()
 
     async def _consume(self, subscription: Subscription) -> None:
-        while not self.stopping.is_set():
+        while not self._stopping.is_set():
             deliveries = await self._or_stop(subscription.take(self.handler.batch, self._linger))
             if deliveries:
                 await self._work(subscription, deliveries)
@@ -80,7 +81,7 @@ class Consumer:
 
     async def _or_stop(self, taking: Awaitable[list[Delivery]]) -> list[Delivery]:
         take = asyncio.ensure_future(taking)
-        stop = asyncio.ensure_future(self.stopping.wait())
+        stop = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({take, stop}, return_when=asyncio.FIRST_COMPLETED)
             return take.result() if take.done() else []
@@ -95,7 +96,7 @@ class Consumer:
         log.warning("worker.paused", worker=self.handler.consumer, error=type(away).__name__)
         self._measures.paused(self.handler.consumer)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.stopping.wait(), _PAUSE)
+            await asyncio.wait_for(self._stopping.wait(), _PAUSE)
 
 
 async def repeat(stopping: asyncio.Event, every: float, work: Callable[[], Awaitable[bool]]) -> None:

@@ -159,6 +159,11 @@ class MailSettings(Settings):
     )
 
     @property
+    def message_domain(self) -> str:
+        """The domain of our Message-IDs: the sender's."""
+        return self.sender.rpartition("@")[2]
+
+    @property
     def address(self) -> str | None:
         """The URL with its password: for the mailer, for no one else."""
         return self.url.get_secret_value() if self.url else None

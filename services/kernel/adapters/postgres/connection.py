@@ -79,7 +79,7 @@ async def open_pool(url: str, *, name: str, most: int = 4) -> asyncpg.Pool[async
     async with in_our_words(f"the database at {place(url)}"):
         return await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=0,
             max_size=most,
             timeout=10,
             command_timeout=60,

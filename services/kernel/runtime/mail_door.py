@@ -1,0 +1,113 @@
+"""The door for mail that came back: what is stored of a raw mail, before anything else is made of it.
+
+Pure, and never fails on a mail. Standards: RFC 2045-2047, 3464, 5322.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from email import message_from_bytes
+from email.errors import MessageError
+from email.policy import compat32
+from itertools import islice
+from uuid import UUID
+
+from schemas.messages.hops import BounceReceivedV1
+from services.kernel.domain import verp
+from services.kernel.domain.addresses import matching_key
+from services.kernel.domain.changes import Announced, EvidenceStored
+from services.kernel.domain.verp import Keyring
+from services.kernel.ports import Ids
+from services.kernel.runtime.decision import announce
+
+MOST_ADDRESSES = 50
+MAIL = "mail.received"
+"""What `raw_evidence.type` says of a mail."""
+_SCANNED = 1 << 20
+_MOST_PARTS = 50
+_SOFT_BREAK = re.compile(r"=\r?\n")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_RECIPIENT = re.compile(r"^(?:final|original|x-failed)-recipients?:(.{0,1000})", re.IGNORECASE | re.MULTILINE)
+
+
+def evidence_of_mail(
+    raw: bytes,
+    envelope_recipient: str | None,
+    *,
+    door: str,
+    keyring: Keyring,
+    bounce_domain: str,
+    ids: Ids,
+    own_domains: Collection[str] = (),
+    trial: bool = False,
+) -> tuple[EvidenceStored, Announced]:
+    """One mail as raw evidence, and the word to `bounces`; both belong in one transaction.
+
+    `envelope_recipient` is whom the mail system delivered it to, None if that is not known. The attempt is the one that
+    a genuine token names. `addresses` are those in the mail, lower case, 50 at most, the recipients that a report names
+    first; addresses at `bounce_domain` and `own_domains` are ours and not among them.
+    """
+    texts = list(_texts(raw[:_SCANNED]))
+    attempts = _attempts(envelope_recipient, texts, keyring, bounce_domain)
+    evidence_id = ids.uuid7()
+    stored = EvidenceStored(
+        evidence_id=evidence_id,
+        door=door,
+        source=None,
+        event_id=None,
+        type=MAIL,
+        content_type="message/rfc822",
+        headers=json.dumps(_envelope(envelope_recipient)),
+        body=raw,
+        notice_id=None,
+        source_ref=None,
+        attempt_id=next(attempts, None),
+        addresses=tuple(islice(_addresses(texts, {bounce_domain.lower(), *map(str.lower, own_domains)}), MOST_ADDRESSES)),
+        state="waiting",
+    )  # fmt: skip
+    told = BounceReceivedV1(evidence=(evidence_id,))
+    return stored, announce("bounce.received.v1", told, event_id=str(ids.uuid7()), trial=trial)
+
+
+def _envelope(recipient: str | None) -> dict[str, str]:
+    return {"recipient": recipient.replace("\x00", "")} if recipient else {}
+
+
+def _texts(raw: bytes) -> Iterator[str]:
+    """The mail as it came, then every text part that is encoded."""
+    whole = raw.decode("latin-1")
+    yield _SOFT_BREAK.sub("", whole) if "=\n" in whole or "=\r\n" in whole else whole
+    try:
+        parts = list(islice(message_from_bytes(raw, policy=compat32).walk(), _MOST_PARTS))
+    except (MessageError, ValueError, LookupError, RecursionError, TypeError, AttributeError):
+        return
+    for part in parts:
+        encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+        if not part.is_multipart() and encoding in {"base64", "quoted-printable"}:
+            yield _decoded(part.get_payload(decode=True))
+
+
+def _decoded(payload: object) -> str:
+    return payload.decode("latin-1") if isinstance(payload, bytes) else ""
+
+
+def _attempts(recipient: str | None, texts: list[str], keyring: Keyring, domain: str) -> Iterator[UUID]:
+    """The attempts that genuine tokens name: the envelope's first."""
+    if recipient is not None and (named := verp.read(recipient, keyring, domain)) is not None:
+        yield named
+    for text in texts:
+        yield from verp.find(text, keyring, domain)
+
+
+def _addresses(texts: list[str], ours: set[str]) -> Iterator[str]:
+    """Every address once, the failed recipients first."""
+    seen: set[str] = set()
+    recipients = [line for text in texts for line in _RECIPIENT.findall(text)]
+    for text in (*recipients, *texts):
+        for found in _ADDRESS.findall(text):
+            address = matching_key(found.strip("'"))
+            if address not in seen and address.rpartition("@")[2] not in ours:
+                seen.add(address)
+                yield address

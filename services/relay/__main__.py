@@ -1,0 +1,38 @@
+"""`python -m services.relay`: relay as a process."""
+
+from __future__ import annotations
+
+import sys
+
+from services.kernel.adapters.parts import Parts, open_parts
+from services.kernel.adapters.process import run
+from services.kernel.runtime.program import TimerWorker, Worker
+from services.kernel.runtime.settings import read
+from services.relay.casualties import Casualties
+from services.relay.handler import Relay
+from services.relay.settings import RelaySettings
+
+
+def build(parts: Parts) -> Worker:
+    """The worker for what is due, put together."""
+    settings = read(RelaySettings)
+    relay = Relay(parts.ledger, parts.broker, parts.ids, settings)
+    rounds = [
+        (settings.every, relay.outbox),
+        (settings.every, relay.retries),
+        (settings.every, relay.wake),
+        (settings.rescue_grace / 2, relay.rescue),
+        (settings.mark_every, relay.mark),
+        (60.0, relay.roots),
+        (settings.every, Casualties(parts.ledger, parts.broker).collect),
+    ]
+    return TimerWorker("relay", rounds, parts.ledger)
+
+
+def main() -> int:
+    """Run until SIGTERM."""
+    return run("relay", open_parts, build)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
