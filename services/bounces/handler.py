@@ -1,7 +1,7 @@
 """bounces: takes reports of the mail system, and decides whether a notice was not served.
 
-One piece of evidence a transaction: classify, match it to its notice by the signed token (else by our Message-ID, else by
-address within the sending window), and write the law's effect. What matches nothing yet is parked, never dropped.
+One piece of evidence a transaction: classify, match it to its notice by the signed token (else by our Message-ID, else
+by address within the sending window), and write the law's effect. What matches nothing yet is parked, never dropped.
 Standards: RFC 3461-3464, 5965, 3834. Settings: `services/bounces/settings.py`.
 """
 
@@ -133,14 +133,21 @@ class Bounces(Quiet):
         )
 
     def _effect(
-        self, writing: Writing, facts: BounceFacts, report: Classification, evidence: RawEvidence,
+        self,
+        writing: Writing,
+        facts: BounceFacts,
+        report: Classification,
+        evidence: RawEvidence,
         sanction: StandingSanction | None,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Write what the law says; True if the evidence must be looked at again."""
         data: dict[str, Json] = {
-            "evidence_id": str(evidence.evidence_id), "door": evidence.door, "verdict": report.verdict.value,
-            "matched_by": facts.matched_by.value, "report_reasons": list(report.reasons),
-        }  # fmt: skip
+            "evidence_id": str(evidence.evidence_id),
+            "door": evidence.door,
+            "verdict": report.verdict.value,
+            "matched_by": facts.matched_by.value,
+            "report_reasons": list(report.reasons),
+        }
         match effect_of_bounce(facts):
             case Unserve(reason):
                 unserve(writing, reason, **data)
@@ -163,6 +170,12 @@ def _facts(report: Classification, match: Match, notice: Notice, *, opened: bool
     if not failed and match.matched_by is not MatchedBy.ADDRESS:
         failed = frozenset({key})
     return BounceFacts(
-        report.verdict, failed, key, match.matched_by, match.kind, opened=opened,
-        verified=match.matched_by is not MatchedBy.ADDRESS, state=notice.state,
-    )  # fmt: skip
+        report.verdict,
+        failed,
+        key,
+        match.matched_by,
+        match.kind,
+        opened=opened,
+        verified=match.matched_by is not MatchedBy.ADDRESS,
+        state=notice.state,
+    )

@@ -1,7 +1,7 @@
 """The ledger: the port to the database. It remembers everything; the broker only wakes.
 
-A transaction reads facts in statements that come *after* the one that locked, because a statement that waited for a lock
-still sees what was true when it began.
+A transaction reads facts in statements that come *after* the one that locked, because a statement that waited for a
+lock still sees what was true when it began.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class LedgerRerun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Two clocks, read in one statement: legal time (deemed dates, deadlines, gates) and wall time (leases, retries)."""
+    """Two clocks, read at once: legal time (deemed dates, deadlines, gates) and wall time (leases, retries)."""
 
     legal: datetime
     wall: datetime
@@ -49,8 +49,8 @@ class ItemKey:
 class Failure:
     """An item that failed, with all that is needed to run it again or to show it to a person.
 
-    `next_after` is seconds until the next attempt; None: dead, with `reason`. `failed_id` is set when the item was itself
-    a retry or a replay of that row.
+    `next_after` is seconds until the next attempt; None: dead, with `reason`. `failed_id` is set when the item was
+    itself a retry or a replay of that row.
     """
 
     key: ItemKey

@@ -43,7 +43,7 @@ class Delivery:
     message_id: str | None
 
 
-class BrokerUnavailable(Exception):  # noqa: N818 -- a state of the world, not an error of ours
+class BrokerUnavailable(Exception):
     """The broker cannot be reached, or the connection was lost; nothing unsettled is lost."""
 
 

@@ -29,13 +29,24 @@ def build(parts: Parts) -> Worker:
     if mail.address is None:
         raise Fault("the notifier needs a mail system", "DULY_SMTP_URL is not set", "set it", code=Exit.USAGE)
     smtp = SmtpSettings.from_url(
-        mail.address, connections=settings.connections, per_destination=settings.per_destination, connect=settings.connect,
-        command=settings.command, data=settings.data, wait=settings.wait,
-    )  # fmt: skip
+        mail.address,
+        connections=settings.connections,
+        per_destination=settings.per_destination,
+        connect=settings.connect,
+        command=settings.command,
+        data=settings.data,
+        wait=settings.wait,
+    )
     sender = Sender(
-        SmtpMailer(smtp), parts.ledger, parts.broker, Settler(parts.library, parts.ids), _stationery(parts, mail, settings),
-        dialogues=settings.connections, batch=parts.worker.batch, ours_pause=settings.ours_pause,
-    )  # fmt: skip
+        SmtpMailer(smtp),
+        parts.ledger,
+        parts.broker,
+        Settler(parts.library, parts.ids),
+        _stationery(parts, mail, settings),
+        dialogues=settings.connections,
+        batch=parts.worker.batch,
+        ours_pause=settings.ours_pause,
+    )
     notifier = Notifier(
         parts.ids,
         sender.send,

@@ -1,4 +1,4 @@
-"""notifier: takes `notice.rendered`, hands the alert e-mail to the mail system, and makes the notice served or unserved.
+"""notifier: takes `notice.rendered`, hands the alert to the mail system, and makes the notice served or unserved.
 
 Two transactions a mail, as SMTP cannot join one: *claim* (here; the attempt row is committed before DATA) and *settle*
 (`settle.py`; what the mail system said). Between them `sender.py` drives the dialogue.
@@ -83,7 +83,7 @@ class Notifier(Quiet):
         clock = await tx.clock()
         return [self._one(notices.get(notice_id), attempts.get(notice_id, []), suppressed, clock) for notice_id in ids]
 
-    async def committed(self, items: Sequence[Item], decisions: Sequence[Decision]) -> None:
+    async def committed(self, decisions: Sequence[Decision]) -> None:
         """Send what was claimed; waits while enough is in flight."""
         for made in decisions:
             if isinstance(made, Claimed) and made.claim is not None:

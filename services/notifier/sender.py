@@ -141,7 +141,9 @@ class Sender:
                 made = self._settler.settle(
                     settled, notices[notice_id], clock, notice_id in opened, sanctions.get(notice_id), braked=braked
                 )
-                notices |= {notice_id: change.notice for change in made if isinstance(change, NoticeSaved)}
+                notices |= {
+                    change.notice.notice_id: change.notice for change in made if isinstance(change, NoticeSaved)
+                }
                 changes += made
             return await tx.write(changes)
 

@@ -85,9 +85,14 @@ class Settler:
             self._failed(writing, settled, judgement, opened, sanction, exhausted=exhausted)
         reply = settled.reply
         row = AttemptSettled(
-            settled.claim.attempt_id, _ATTEMPT_STATE[judgement.verdict], wait, reply.phase.value, reply.code, reply.enhanced,
+            settled.claim.attempt_id,
+            _ATTEMPT_STATE[judgement.verdict],
+            wait,
+            reply.phase.value,
+            reply.code,
+            reply.enhanced,
             reply.text,
-        )  # fmt: skip
+        )
         return (row, *writing.finished()) if writing.changes else (row,)
 
     def _wait(self, claim: Claim, judgement: Judgement, clock: Clock) -> float | None:
@@ -123,8 +128,13 @@ class Settler:
         deadline: Deadline | None = None
         if not kind.asks_for_nothing:
             deadline, refused = self._deadline(notice, deemed, kind.period_under(regime), rule.name)
-            data |= {"due_on": deadline.due_on.isoformat(), "due_at": deadline.due_at.isoformat(), "zone": deadline.zone,
-                     "rule": deadline.rule, "calendar": deadline.calendar_version}  # fmt: skip
+            data |= {
+                "due_on": deadline.due_on.isoformat(),
+                "due_at": deadline.due_at.isoformat(),
+                "zone": deadline.zone,
+                "rule": deadline.rule,
+                "calendar": deadline.calendar_version,
+            }
             data |= {"fixed_date_refused": refused} if refused else {}
             writing.changes.append(_deadline_row(notice.notice_id, deadline))
         writing.move(Event.SERVE)
@@ -136,9 +146,14 @@ class Settler:
         )
         writing.fact("notice.served", **data)
         told = NoticeServedV1(
-            notice_id=notice.notice_id, source_ref=notice.source_ref, served_at=at, deemed_on=deemed,
-            due_on=deadline.due_on if deadline else None, due_at=deadline.due_at if deadline else None, zone=calendar.zone,
-        )  # fmt: skip
+            notice_id=notice.notice_id,
+            source_ref=notice.source_ref,
+            served_at=at,
+            deemed_on=deemed,
+            due_on=deadline.due_on if deadline else None,
+            due_at=deadline.due_at if deadline else None,
+            zone=calendar.zone,
+        )
         writing.tell("notice.served.v1", told)
 
     def _deadline(self, notice: Notice, deemed: date, period: Period, rule: str) -> tuple[Deadline, str | None]:
@@ -155,16 +170,28 @@ class Settler:
         ), None
 
     def _failed(
-        self, writing: Writing, settled: Settled, judgement: Judgement, opened: bool, sanction: StandingSanction | None, *,
+        self,
+        writing: Writing,
+        settled: Settled,
+        judgement: Judgement,
+        opened: bool,
+        sanction: StandingSanction | None,
+        *,
         exhausted: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         key = matching_key(settled.claim.address)
         effect = effect_of_bounce(
             BounceFacts(
-                Verdict.FINAL, frozenset({key}), key, MatchedBy.SMTP, AttemptKind.ALERT, opened, verified=True,
+                Verdict.FINAL,
+                frozenset({key}),
+                key,
+                MatchedBy.SMTP,
+                AttemptKind.ALERT,
+                opened,
+                verified=True,
                 state=writing.notice.state,
             ),
-        )  # fmt: skip
+        )
         reason = f"retries exhausted: {judgement.reason}" if exhausted else judgement.reason
         said = _said(settled)
         if isinstance(effect, Unserve):
@@ -181,13 +208,27 @@ def _said(settled: Settled) -> dict[str, Json]:
     """What the mail system said, as evidence."""
     reply = settled.reply
     return {
-        "attempt_id": str(settled.claim.attempt_id), "attempt": settled.claim.tries, "address": settled.claim.address,
-        "phase": reply.phase.value, "code": reply.code, "enhanced": reply.enhanced, "reply": reply.text,
-    }  # fmt: skip
+        "attempt_id": str(settled.claim.attempt_id),
+        "attempt": settled.claim.tries,
+        "address": settled.claim.address,
+        "phase": reply.phase.value,
+        "code": reply.code,
+        "enhanced": reply.enhanced,
+        "reply": reply.text,
+    }
 
 
 def _deadline_row(notice_id: UUID, deadline: Deadline) -> DeadlineSet:
     return DeadlineSet(
-        notice_id, deadline.version, deadline.deemed_on, deadline.period_days, deadline.due_on, deadline.due_at,
-        deadline.zone, deadline.rule, deadline.calendar_version, deadline.reason, deadline.approver,
-    )  # fmt: skip
+        notice_id,
+        deadline.version,
+        deadline.deemed_on,
+        deadline.period_days,
+        deadline.due_on,
+        deadline.due_at,
+        deadline.zone,
+        deadline.rule,
+        deadline.calendar_version,
+        deadline.reason,
+        deadline.approver,
+    )

@@ -1,7 +1,7 @@
 """relay: publishes what others could not, and wakes whatever is due. It decides nothing about a notice.
 
-Due work lives in the database, so that the broker may be wiped at any moment: unsent outbox rows, retries, alerts to send
-again, evidence that nobody looked at, gates to look at again. It sends timed marks through the evidence queue while the
+Due work lives in the database, so that the broker may be wiped at any moment: unsent outbox rows, retries, alerts to
+send again, evidence that nobody looked at, gates to look at again. It sends timed marks through the evidence queue while the
 gate waits, and publishes the daily roots of the evidence chains.
 Settings: `services/relay/settings.py`.
 """

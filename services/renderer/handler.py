@@ -52,8 +52,11 @@ class Renderer(Quiet):
         seen: set[Pair] = set()
         decisions: list[Decision] = []
         for item, pair in zip(items, pairs, strict=True):
-            decisions.append(later("another request of this reference is in work", 0) if pair in seen
-                             else self._one(item, known.get(pair), clock))  # fmt: skip
+            decisions.append(
+                later("another request of this reference is in work", 0)
+                if pair in seen
+                else self._one(item, known.get(pair), clock)
+            )
             seen.add(pair)
         return self._with_hop(decisions, clock)
 
@@ -154,32 +157,56 @@ def _reference(value: JsonValue) -> str | None:
 
 
 def _born(
-    notice_id: UUID, envelope: Envelope, request: NoticeRequestedV1, terms: Terms, hashed: bytes, rendered: Rendered,
+    notice_id: UUID,
+    envelope: Envelope,
+    request: NoticeRequestedV1,
+    terms: Terms,
+    hashed: bytes,
+    rendered: Rendered,
     clock: Clock,
-) -> tuple[Notice, list[Fact]]:  # fmt: skip
+) -> tuple[Notice, list[Fact]]:
     """A new notice, accepted and rendered in one transaction; its content is in the inbox from the commit on."""
     at, period = clock.legal, request.period
     notice = Notice(
-        notice_id=notice_id, source=envelope.source, source_ref=request.source_ref, data_hash=hashed,
-        regime=request.regime, notice_type=request.notice_type,
-        matter=request.matter or f"{envelope.source}/{request.source_ref}", business_id=request.business_id,
-        channel=Channel(request.channel), origin=Origin(request.origin), language=request.language,
-        address=normal(request.address), template_version=terms.template.version,
-        template_hash=terms.template.content_hash, trial=clock.trial, state=State.ACCEPTED, seq=0,
-        chain_head=GENESIS(notice_id), accepted_at=at,
-        asked_days=period.days if period else None, asked_reason=period.reason if period else None,
-        asked_approver=period.approver if period else None, respond_by=request.respond_by,
-    )  # fmt: skip
+        notice_id=notice_id,
+        source=envelope.source,
+        source_ref=request.source_ref,
+        data_hash=hashed,
+        regime=request.regime,
+        notice_type=request.notice_type,
+        matter=request.matter or f"{envelope.source}/{request.source_ref}",
+        business_id=request.business_id,
+        channel=Channel(request.channel),
+        origin=Origin(request.origin),
+        language=request.language,
+        address=normal(request.address),
+        template_version=terms.template.version,
+        template_hash=terms.template.content_hash,
+        trial=clock.trial,
+        state=State.ACCEPTED,
+        seq=0,
+        chain_head=GENESIS(notice_id),
+        accepted_at=at,
+        asked_days=period.days if period else None,
+        asked_reason=period.reason if period else None,
+        asked_approver=period.approver if period else None,
+        respond_by=request.respond_by,
+    )
     accepted: dict[str, Json] = {
-        "event_id": envelope.id, "data_sha256": hashed.hex(), "requested_by": request.requested_by,
-        "regime": request.regime, "notice_type": request.notice_type,
-    }  # fmt: skip
+        "event_id": envelope.id,
+        "data_sha256": hashed.hex(),
+        "requested_by": request.requested_by,
+        "regime": request.regime,
+        "notice_type": request.notice_type,
+    }
     notice, first = record(notice, "notice.accepted", at, envelope.source, accepted)
     notice = move(notice, Event.RENDER, at)
     pinned: dict[str, Json] = {
-        "template": terms.template.name, "template_version": terms.template.version,
-        "template_sha256": terms.template.content_hash.hex(), "content_sha256": rendered.content_hash.hex(),
-    }  # fmt: skip
+        "template": terms.template.name,
+        "template_version": terms.template.version,
+        "template_sha256": terms.template.content_hash.hex(),
+        "content_sha256": rendered.content_hash.hex(),
+    }
     notice, second = record(replace(notice, content_available_at=at), "notice.rendered", at, "renderer", pinned)
     return notice, [first, second]
 
@@ -195,6 +222,11 @@ def _accepted(notice: Notice, content_hash: bytes, cause: Envelope) -> Change:
         content_hash=content_hash.hex(),
     )
     return announce(
-        "notice.accepted.v1", told, event_id=f"{notice.notice_id}:1", notice_id=notice.notice_id, seq=1, cause=cause,
+        "notice.accepted.v1",
+        told,
+        event_id=f"{notice.notice_id}:1",
+        notice_id=notice.notice_id,
+        seq=1,
+        cause=cause,
         trial=notice.trial,
-    )  # fmt: skip
+    )

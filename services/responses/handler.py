@@ -1,7 +1,7 @@
-"""responses: takes stored facts from upstream and the business: payments, answers, questions, objections, withdrawals.
+"""responses: takes stored facts from upstream and the business: payments, answers, questions, objections, and more.
 
-One piece of evidence a transaction. What satisfies a notice in time ends it; anything else that is timely places a hold;
-what comes after a sanction is reported to a person. A fact about a notice that is not known waits for it, then is refused.
+One piece of evidence a transaction. What satisfies a notice in time ends it; anything else that is timely places a
+hold; what comes after a sanction is reported to a person. A fact about an unknown notice waits for it, then is refused.
 Settings: `services/responses/settings.py`.
 """
 
@@ -107,9 +107,12 @@ class Responses(Quiet):
     ) -> Decision:
         notice_id = writing.notice.notice_id
         data: dict[str, Json] = {
-            "evidence_id": str(evidence.evidence_id), "event_id": evidence.event_id, "response_kind": facts.kind.value,
-            "received_at": evidence.received_at.isoformat(), "counts_as_received_at": facts.counts_as_received_at.isoformat(),
-        }  # fmt: skip
+            "evidence_id": str(evidence.evidence_id),
+            "event_id": evidence.event_id,
+            "response_kind": facts.kind.value,
+            "received_at": evidence.received_at.isoformat(),
+            "counts_as_received_at": facts.counts_as_received_at.isoformat(),
+        }
         effect = effect_of_response(facts)
         state, more = "processed", list[Change]()
         match effect:

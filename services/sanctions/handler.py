@@ -136,9 +136,13 @@ def _fire(writing: Writing, standing: SanctionRow, kind: str) -> None:
     writing.move(Event.SANCTION)
     writing.fact("sanction.fired", sanction_id=str(sanction_id), sanction=kind)
     told = SanctionFiredV1(
-        notice_id=notice.notice_id, source_ref=notice.source_ref, sanction_id=sanction_id, kind=kind, matter=notice.matter,
+        notice_id=notice.notice_id,
+        source_ref=notice.source_ref,
+        sanction_id=sanction_id,
+        kind=kind,
+        matter=notice.matter,
         fired_at=writing.at,
-    )  # fmt: skip
+    )
     writing.tell("sanction.fired.v1", told)
     writing.changes.append(GateWaitEnded(notice.notice_id))
     log.info("sanction.fired", notice_id=str(notice.notice_id), sanction_id=str(sanction_id))

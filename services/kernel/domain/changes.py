@@ -157,7 +157,7 @@ class GateWaitEnded:
 
 @dataclass(frozen=True, slots=True)
 class GateWoken:
-    """A fact may unblock the gate for this notice, for this address (lower case), or for whatever waits for `reason`."""
+    """A fact may unblock the gate: for a notice, for an address (lower case), or for whatever waits for `reason`."""
 
     statement: ClassVar[str] = "gate_wake"
     notice_id: UUID | None = None

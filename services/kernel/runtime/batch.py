@@ -52,7 +52,7 @@ async def _commit(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> li
             + again,
             [failure for item, made in zip(fresh, decisions, strict=True) if (failure := failure_of(item, made))],
         )
-    await handler.committed(fresh, decisions)
+    await handler.committed(decisions)
     return unsent
 
 

@@ -1,4 +1,4 @@
-"""A worker's loop: take, run, publish, settle; pause when the database or the broker is away, and come back by itself."""
+"""A worker's loop: take, run, publish, settle; pause while the database or the broker is away, and come back."""
 
 from __future__ import annotations
 
@@ -38,11 +38,7 @@ class Consumer:
         queue = f"duly.{self.handler.consumer}"
         while not self._stopping.is_set():
             try:
-                await self._ledger.ping()
-                if (reason := await self.handler.may_begin(self._ledger)) is not None:
-                    raise NotNow(reason)
-                await self._broker.connect()
-                subscription = await self._broker.subscribe(queue, prefetch=self._prefetch)
+                subscription = await self._subscribe(queue)
             except (LedgerUnavailable, BrokerUnavailable, NotNow) as away:
                 await self._pause(away)
                 continue
@@ -54,6 +50,14 @@ class Consumer:
             finally:
                 self.ready.clear()
                 await subscription.close()
+
+    async def _subscribe(self, queue: str) -> Subscription:
+        """Take nothing before all that the work needs is there."""
+        await self._ledger.ping()
+        if (reason := await self.handler.may_begin(self._ledger)) is not None:
+            raise NotNow(reason)
+        await self._broker.connect()
+        return await self._broker.subscribe(queue, prefetch=self._prefetch)
 
     async def _consume(self, subscription: Subscription) -> None:
         while not self._stopping.is_set():

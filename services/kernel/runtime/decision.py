@@ -70,7 +70,7 @@ class Handler(Protocol):
     def malformed(self, item: Item) -> Decision:
         """What becomes of an item that cannot be worked with."""
 
-    async def committed(self, items: Sequence[Item], decisions: Sequence[Decision]) -> None:
+    async def committed(self, decisions: Sequence[Decision]) -> None:
         """What follows a commit outside the database."""
 
 
@@ -84,7 +84,7 @@ class Quiet:
         """A dead letter with every fault."""
         return dead("; ".join(item.faults))
 
-    async def committed(self, items: Sequence[Item], decisions: Sequence[Decision]) -> None:
+    async def committed(self, decisions: Sequence[Decision]) -> None:
         """Nothing."""
 
 

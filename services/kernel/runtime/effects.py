@@ -56,10 +56,15 @@ class Writing:
         """Tell upstream, numbered by the fact that was appended last."""
         self.changes.append(
             announce(
-                kind, message, event_id=f"{self.notice.notice_id}:{self.notice.seq}", notice_id=self.notice.notice_id,
-                seq=self.notice.seq, cause=self.cause, trial=self.notice.trial,
+                kind,
+                message,
+                event_id=f"{self.notice.notice_id}:{self.notice.seq}",
+                notice_id=self.notice.notice_id,
+                seq=self.notice.seq,
+                cause=self.cause,
+                trial=self.notice.trial,
             ),
-        )  # fmt: skip
+        )
 
     def finished(self) -> tuple[Change, ...]:
         """All changes, the notice's standing among them."""
@@ -87,15 +92,19 @@ def place_hold(writing: Writing, hold_id: UUID, kind: HoldKind, reason: str, by:
     writing.changes.append(HoldPlaced(hold_id, notice.notice_id, kind.value, reason, by, writing.at))
     writing.fact("hold.placed", hold_id=str(hold_id), hold_kind=kind.value, reason=reason, placed_by=by, **evidence)
     told = HoldPlacedV1(
-        notice_id=notice.notice_id, source_ref=notice.source_ref, hold_id=hold_id, kind=kind.value,
-        reason=reason[:_REASON_MOST], placed_by=by,
-    )  # fmt: skip
+        notice_id=notice.notice_id,
+        source_ref=notice.source_ref,
+        hold_id=hold_id,
+        kind=kind.value,
+        reason=reason[:_REASON_MOST],
+        placed_by=by,
+    )
     writing.tell("hold.placed.v1", told)
     writing.changes.append(GateWoken(notice.notice_id))
 
 
 def demand_reversal(writing: Writing, sanction: StandingSanction, reason: str, **evidence: Json) -> bool:
-    """A person must decide about the sanction, exactly once; a further reason is recorded only. True if demanded now."""
+    """A person must decide about the sanction, exactly once; a further reason is recorded only. True if new."""
     if sanction.state != "fired":
         writing.fact("evidence.recorded", reason=f"{reason} (the sanction is {sanction.state})", **evidence)
         return False
@@ -103,8 +112,11 @@ def demand_reversal(writing: Writing, sanction: StandingSanction, reason: str, *
     writing.changes.append(ReversalDemanded(sanction.sanction_id, reason, writing.at))
     writing.fact("sanction.reversal_required", sanction_id=str(sanction.sanction_id), reason=reason, **evidence)
     told = SanctionReversalRequiredV1(
-        notice_id=notice.notice_id, source_ref=notice.source_ref, sanction_id=sanction.sanction_id, kind=sanction.kind,
+        notice_id=notice.notice_id,
+        source_ref=notice.source_ref,
+        sanction_id=sanction.sanction_id,
+        kind=sanction.kind,
         reason=reason[:_REASON_MOST],
-    )  # fmt: skip
+    )
     writing.tell("sanction.reversal_required.v1", told)
     return True

@@ -10,7 +10,7 @@ from services.kernel.ports import Broker, Outgoing
 
 
 async def publish_unsent(broker: Broker, ledger: Ledger, unsent: Sequence[Unsent]) -> int:
-    """Publish rows wave by wave, so that nothing overtakes an older event of its notice; return how many were confirmed.
+    """Publish rows wave by wave, so that nothing overtakes an older event of its notice; how many were confirmed.
 
     What is not confirmed stays in the outbox for `relay`, together with all that is younger of the same notice.
     """

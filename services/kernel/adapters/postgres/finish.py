@@ -56,12 +56,24 @@ async def _first(connection: Link, ids: Ids, consumer: str, failures: Sequence[F
     if failures:
         rows = [
             (
-                ids.uuid7(), row.key.source, row.key.event_id, row.type, row.key.subject, row.notice_id, row.evidence_id,
-                row.routing_key, row.content_type, json.dumps(row.headers), row.body, row.reason, row.error, row.stack,
+                ids.uuid7(),
+                row.key.source,
+                row.key.event_id,
+                row.type,
+                row.key.subject,
+                row.notice_id,
+                row.evidence_id,
+                row.routing_key,
+                row.content_type,
+                json.dumps(row.headers),
+                row.body,
+                row.reason,
+                row.error,
+                row.stack,
                 row.next_after,
             )
             for row in failures
-        ]  # fmt: skip
+        ]
         await connection.execute(sql("failed_upsert"), consumer, *map(list, zip(*rows, strict=True)))
 
 
