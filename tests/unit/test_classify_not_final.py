@@ -41,6 +41,16 @@ def test_a_delay_is_not_final_in_any_family(family: str) -> None:
 
 
 NOT_FINAL = {
+    "a lure in a report's clothes": (
+        "Mail Delivery System <notify@lure.example>",
+        "Undelivered mail",
+        "Five of your messages could not be delivered. Log in to your mailbox.\n",
+    ),
+    "success": (
+        "Mail Delivery System <mailer-daemon@mx.example.net>",
+        "Delivery Status Notification (Success)",
+        "Your message was successfully delivered to:\n\n<jane@firm.example>: delivered to mailbox\n",
+    ),
     "vacation": ("Jane <jane@firm.example>", "Out of office: Your annual fee", "I am away; your mail was not delivered to anyone else.",
                  "Auto-Submitted: auto-replied"),
     "vacation from the null path": ("Jane <jane@firm.example>", "Automatic reply: fee", ("My mailbox is full of work. Write to "

@@ -129,7 +129,9 @@ def _told(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _Answ
         return verdict, heard, (("flufl and envelope",) if heard else ("a report whose words are not known",))
     if verdict is not Verdict.FINAL:
         return verdict, (), reasons or ("no report",)
-    sure = envelope.weight >= _SURELY_A_REPORT or families.PERMANENT in reasons
+    # Mail that asks for passwords poses as a report too, but seldom as the daemon itself.
+    daemon = envelope.weight >= _SURELY_A_REPORT and "mailer-daemon@" in mail.header("from").lower()
+    sure = daemon or families.PERMANENT in reasons
     if not (sure or reports or opened.returned or _surely_named(opened, text)):
         return Verdict.UNCLEAR, (), ("neither an address nor a message is named", *reasons)
     return verdict, tuple(r.address for r in reports if r.address) or _failed(opened), reasons

@@ -18,6 +18,7 @@ from services.bounces.classify.phrases import (
     HARD_WORDS,
     REFUSAL_LINE,
     REPORTING_SENDER,
+    SUCCESS_WORDS,
 )
 from services.bounces.classify.replies import is_challenge
 from services.bounces.classify.text import fold, header_text
@@ -82,7 +83,7 @@ def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
     """What the reporter's words prove.
 
     Returns:
-        Final, delayed, unclear, or other where the words tell nothing; and the reasons.
+        Final, delayed, delivered, unclear, or other where the words tell nothing; and the reasons.
     """
     words = fold(_REPEATED_SUBJECT.sub("", text[: 2 * LONGEST_WORDS]))[:LONGEST_WORDS]
     hard = bool(HARD_WORDS.search(words))
@@ -90,7 +91,8 @@ def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
         return (Verdict.UNCLEAR, ("words of delay and of failure",)) if hard else (Verdict.DELAYED, ("words of delay",))
     refused = hard or bool(REFUSAL_LINE.search(words))
     if not (refused or FINAL_WORDS.search(words)):
-        return Verdict.OTHER, ()
+        told = SUCCESS_WORDS.search(words)
+        return (Verdict.DELIVERED, ("words of success",)) if told else (Verdict.OTHER, ())
     if is_challenge(words) and not hard:
         return Verdict.UNCLEAR, ("asks the sender to act",)
     if envelope.weight >= _ENOUGH or (envelope.weight and refused):

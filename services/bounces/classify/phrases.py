@@ -117,6 +117,11 @@ _DELAY_SUBJECTS = (
     r"warning: (?:could not send|message|mail|e-?mail)|could not send message for past",  # Sendmail, Exim
     r"verzoger|retard|differe\b|retras|demora|atras|ritard|vertrag|задерж|отложен|遅延|延[迟遲]|지연",  # languages
 )
+_SUCCESS = (
+    r"success\w* (?:delivered|relayed|sent)|(?:was|were|has been|have been) (?:delivered|relayed)|\(success\)|\(relay\w*\)",
+    r"delivery (?:was )?success|erfolgreich zugestellt|remis avec succes|entregado con exito|entregue com sucesso",  # languages
+    r"配信されました|配送しました|успешно доставлен|成功(?:投递|送达)|已送达",  # Japanese, Russian, Chinese
+)
 _CHALLENGE = (
     r"protected by .{0,120}(?:click|confirm|verif|link)|(?:click|follow|visit).{0,80}to (?:have|ensure|confirm|verify)",
     r"confirm (?:that )?(?:you|your (?:message|e-?mail|address|identity|mail))|prove (?:that )?you|challenge.response",
@@ -169,6 +174,7 @@ AUTO_REPLY_SUBJECT = _any(_AUTO_REPLY_SUBJECTS)
 FINAL_WORDS = _any(_FINAL)
 HARD_WORDS = _any(_HARD)
 DELAY_WORDS = _any(_DELAY)
+SUCCESS_WORDS = _any(_SUCCESS)
 CHALLENGE_WORDS = _any(_CHALLENGE)
 REFUSAL_LINE = re.compile(r"\b5[0-7]\d[ \-:]+(?:#?5\.\d{1,3}\.\d{1,3}|\S)|#5\.\d\.\d|\b5\.[0-7]\.\d{1,3}\b")
 RETURNED_MESSAGE_FOLLOWS = _any(_RETURNED_MESSAGE)
