@@ -1,7 +1,7 @@
 """intake: takes what upstream says about notices, and stores it before anything else is made of it.
 
-One queue, one active consumer, committed in the order in which it came: so a timed mark that is committed shows that all
-that was queued before it is committed too, and the gate may trust the table.
+One queue, one active consumer, committed in the order in which it came: so a committed timed mark shows that all that
+was queued before it is committed too, and the gate may trust the table.
 Standards: CloudEvents 1.0. Settings: `services/intake/settings.py`.
 """
 

@@ -22,6 +22,8 @@ from services.kernel.domain.outcome import Outcome
 class LedgerUnavailable(Exception):
     """The database cannot be reached; nothing was committed, and the work may be done again."""
 
+    public = True
+
 
 class LedgerRerun(Exception):
     """The database chose this transaction as the victim of a deadlock or of a concurrent insert: run it again."""

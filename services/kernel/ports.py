@@ -46,6 +46,8 @@ class Delivery:
 class BrokerUnavailable(Exception):
     """The broker cannot be reached, or the connection was lost; nothing unsettled is lost."""
 
+    public = True
+
 
 class Subscription(Protocol):
     """Deliveries of one queue. One task uses it at a time."""

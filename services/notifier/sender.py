@@ -16,6 +16,7 @@ from services.kernel.domain.replies import BrakeRule, SendOutcome, SendVerdict, 
 from services.kernel.domain.verp import Keyring, envelope_sender, token
 from services.kernel.ledger import Clock, Ledger, LedgerRerun, LedgerUnavailable, Transaction, Unsent
 from services.kernel.ports import Broker, Mail, Mailer
+from services.kernel.runtime.decision import NotNow
 from services.kernel.runtime.publishing import publish_unsent
 from services.notifier.alert import AlertSkeleton, message_id
 from services.notifier.handler import Claim
@@ -111,7 +112,7 @@ class Sender:
             except LedgerRerun:
                 continue
             except LedgerUnavailable as away:
-                log.warning("settle.paused", error=type(away).__name__, waiting=len(gathered))
+                log.warning("settle.paused", items=len(gathered), exc_info=away)
                 await asyncio.sleep(_AWAY_PAUSE)
                 continue
             except Exception as error:
@@ -156,8 +157,8 @@ class Sender:
         ours = next((s.judgement.reason for s in gathered if s.judgement.verdict is SendVerdict.OURS), None)
         if burst is not None:
             await tx.set_sending_brake(burst, None, "notifier")
-            log.error("sending.stopped", reason=burst)
+            log.error("sending.stopped", exc_info=NotNow(burst))
         elif ours is not None:
             await tx.set_sending_brake(ours, self._ours_pause, "notifier")
-            log.error("sending.paused", reason=ours)
+            log.error("sending.paused", exc_info=NotNow(ours))
         return burst is not None

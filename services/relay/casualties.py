@@ -39,4 +39,4 @@ class Casualties:
         failures = [failure for item in items_of(delivery, worker) if (failure := failure_of(item, decision))]
         async with self._ledger.begin() as tx:
             await tx.finish(worker, [], failures)
-        log.error("message.casualty", worker=worker, type=delivery.routing_key, dead=again)
+        log.error("message.casualty", consumer=worker, message_type=delivery.routing_key, dead=int(again))

@@ -70,7 +70,7 @@ async def _halve(ledger: Ledger, handler: Handler, items: Sequence[Item], error:
             *await run_batch(ledger, handler, items[middle:]),
         ]
     item = items[0]
-    log.warning("item.failed", worker=handler.consumer, type=item.type, event_id=item.key.event_id, exc_info=error)
+    log.warning("item.failed", message_type=item.type, event_id=item.key.event_id, exc_info=error)
     await _record(ledger, handler, item, error)
     return []
 

@@ -97,7 +97,7 @@ class Consumer:
                         await task
 
     async def _pause(self, away: Exception) -> None:
-        log.warning("worker.paused", worker=self.handler.consumer, error=type(away).__name__)
+        log.warning("worker.paused", consumer=self.handler.consumer, exc_info=away)
         self._measures.paused(self.handler.consumer)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), _PAUSE)
@@ -109,7 +109,7 @@ async def repeat(stopping: asyncio.Event, every: float, work: Callable[[], Await
         try:
             more = await work()
         except (LedgerUnavailable, BrokerUnavailable) as away:
-            log.warning("work.paused", error=type(away).__name__)
+            log.warning("work.paused", exc_info=away)
             more = False
         if not more:
             with suppress(TimeoutError):

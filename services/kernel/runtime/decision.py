@@ -51,6 +51,8 @@ def dead(reason: str, *changes: Change) -> Decision:
 class NotNow(Exception):
     """A handler's work must wait as a whole; what was taken goes back to the queue, and the worker pauses."""
 
+    public = True
+
 
 class Handler(Protocol):
     """One worker's work: facts are read through the transaction, every decision is a pure function over them."""

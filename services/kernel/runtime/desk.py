@@ -1,7 +1,7 @@
 """The desk: what named persons do to a notice. Each act is one transaction, with who and why in the evidence.
 
-An act locks the notice first and reads what it decides by in later statements. What upstream is told waits in the outbox;
-`relay` publishes it.
+An act locks the notice first and reads what it decides by in later statements. What upstream is told waits in the
+outbox; `relay` publishes it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Word:
 class SanctionCase:
     """A sanction as a person decides about it.
 
-    `only_satisfied`: what its reversal rests on says that the notice was satisfied in time, and nothing says that it was
-    not delivered.
+    `only_satisfied`: what its reversal rests on says that the notice was satisfied in time, and nothing says that it
+    was not delivered.
     """
 
     sanction_id: UUID

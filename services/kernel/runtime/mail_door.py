@@ -28,7 +28,9 @@ MAIL = "mail.received"
 _SCANNED = 1 << 20
 _MOST_PARTS = 50
 _SOFT_BREAK = re.compile(r"=\r?\n")
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_LOCAL_PART = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}\Z")
+_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_QUOTE = "'"
 _RECIPIENT = re.compile(r"^(?:final|original|x-failed)-recipients?:(.{0,1000})", re.IGNORECASE | re.MULTILINE)
 
 
@@ -51,6 +53,7 @@ def evidence_of_mail(
     """
     texts = list(_texts(raw[:_SCANNED]))
     attempts = _attempts(envelope_recipient, texts, keyring, bounce_domain)
+    ours = {bounce_domain.lower(), *map(str.lower, own_domains)}
     evidence_id = ids.uuid7()
     stored = EvidenceStored(
         evidence_id=evidence_id,
@@ -64,7 +67,7 @@ def evidence_of_mail(
         notice_id=None,
         source_ref=None,
         attempt_id=next(attempts, None),
-        addresses=tuple(islice(_addresses(texts, {bounce_domain.lower(), *map(str.lower, own_domains)}), MOST_ADDRESSES)),
+        addresses=tuple(islice(_addresses(texts, ours), MOST_ADDRESSES)),
         state="waiting",
     )  # fmt: skip
     told = BounceReceivedV1(evidence=(evidence_id,))
@@ -106,8 +109,17 @@ def _addresses(texts: list[str], ours: set[str]) -> Iterator[str]:
     seen: set[str] = set()
     recipients = [line for text in texts for line in _RECIPIENT.findall(text)]
     for text in (*recipients, *texts):
-        for found in _ADDRESS.findall(text):
-            address = matching_key(found.strip("'"))
+        for address in _written(text):
             if address not in seen and address.rpartition("@")[2] not in ours:
                 seen.add(address)
                 yield address
+
+
+def _written(text: str) -> Iterator[str]:
+    """What looks like an address; from each @ outwards, so that a long attachment costs little."""
+    at = text.find("@")
+    while at >= 0:
+        local, domain = _LOCAL_PART.search(text, max(0, at - 64), at), _DOMAIN.match(text, at + 1)
+        if local and domain:
+            yield matching_key(f"{local[0].lstrip(_QUOTE)}@{domain[0]}")
+        at = text.find("@", at + 1)

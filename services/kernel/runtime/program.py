@@ -96,7 +96,7 @@ async def clock_of(ledger: Ledger, stopping: asyncio.Event) -> Clock | None:
             async with ledger.begin() as tx:
                 return await tx.clock()
         except LedgerUnavailable as away:
-            logger().warning("database.awaited", reason=str(away))
+            logger().warning("database.awaited", exc_info=away)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), _LEDGER_PAUSE)
     return None
@@ -133,7 +133,7 @@ def main(name: str, settings: Callable[[], WorkerSettings], start: Callable[[], 
         configure(name, settings().log_level)
         return asyncio.run(_started(start))
     except Fault as fault:
-        logger().error("worker.refused", reason=str(fault), exit_code=int(fault.code))
+        logger().error("worker.refused", exc_info=fault, exit_code=int(fault.code))
         return fault.code
 
 

@@ -135,7 +135,7 @@ class ConfirmingPublisher:
             self._give_up.cancel()
 
     def _on_lost(self, fault: BrokerUnavailable) -> None:
-        _log.warning("broker.publisher_lost", unconfirmed=len(self._pending), fault=str(fault))
+        _log.warning("broker.publisher_lost", unsent=len(self._pending), exc_info=fault)
         self._release()
         self._pending.clear()
         self._on_unblocked()
@@ -185,7 +185,7 @@ class ConfirmingPublisher:
         try:
             self._connection.channel.send_method(spec.Basic.Publish, "Bssbb", arguments, content)
         except Exception as fault:  # noqa: BLE001 -- one message that cannot be encoded delays no other
-            _log.warning("message.unsendable", key=message.key, fault=type(fault).__name__)
+            _log.warning("message.unsendable", outbox_id=message.key, exc_info=fault)
             return
         self._next_tag += 1
         self._pending[tag] = (batch, message.key)

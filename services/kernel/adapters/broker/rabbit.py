@@ -111,7 +111,7 @@ class RabbitBroker:
         try:
             publisher = await self._ready_publisher()
         except BrokerUnavailable as fault:
-            _log.warning("broker.unavailable", unsent=len(messages), fault=str(fault))
+            _log.warning("broker.unavailable", unsent=len(messages), exc_info=fault)
             return set()
         return await publisher.publish(messages)
 

@@ -16,6 +16,8 @@ _DATABASE = Path(__file__).parents[4] / "schemas" / "database"
 class MigrationFault(Exception):
     """A migration that was applied has been changed or removed; the database and the code do not belong together."""
 
+    public = True
+
 
 async def migrate(url: str, *, trial: bool = False) -> list[str]:
     """Bring the database up to date; return the names of the migrations that were applied.
