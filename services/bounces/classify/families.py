@@ -24,7 +24,8 @@ from services.bounces.classify.replies import is_challenge
 from services.bounces.classify.text import fold, header_text
 from services.kernel.domain.evidence import Verdict
 
-LONGEST_WORDS = 3000
+LONGEST_WORDS = 2000
+LAST_WORDS = 500
 PERMANENT = "permanent failure in words"
 # Sender or subject alone; a null return path, which replies have as well, needs stronger words.
 _ENOUGH = 2
@@ -85,7 +86,7 @@ def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
     Returns:
         Final, delayed, delivered, unclear, or other where the words tell nothing; and the reasons.
     """
-    words = fold(_REPEATED_SUBJECT.sub("", text[: 2 * LONGEST_WORDS]))[:LONGEST_WORDS]
+    words = _words(text)
     hard = bool(HARD_WORDS.search(words))
     if envelope.delay_subject or DELAY_WORDS.search(words):
         return (Verdict.UNCLEAR, ("words of delay and of failure",)) if hard else (Verdict.DELAYED, ("words of delay",))
@@ -98,3 +99,11 @@ def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
     if envelope.weight >= _ENOUGH or (envelope.weight and refused):
         return Verdict.FINAL, (PERMANENT if hard else "failure in words",)
     return Verdict.UNCLEAR, ("words of failure from no reporter",)
+
+
+def _words(text: str) -> str:
+    """The beginning of the text, and its end, where long lists are followed by what becomes of them."""
+    folded = fold(_REPEATED_SUBJECT.sub("", text[: 4 * LONGEST_WORDS]))
+    if len(folded) <= LONGEST_WORDS:
+        return folded
+    return f"{folded[: LONGEST_WORDS - LAST_WORDS]} {folded[-LAST_WORDS:]}"
