@@ -103,7 +103,9 @@ def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
 
 def _words(text: str) -> str:
     """The beginning of the text, and its end, where long lists are followed by what becomes of them."""
-    folded = fold(_REPEATED_SUBJECT.sub("", text[: 4 * LONGEST_WORDS]))
+    if len(text) > 2 * LONGEST_WORDS:
+        text = f"{text[: 2 * LONGEST_WORDS - LAST_WORDS]}\n{text[-LAST_WORDS:]}"
+    folded = fold(_REPEATED_SUBJECT.sub("", text))
     if len(folded) <= LONGEST_WORDS:
         return folded
     return f"{folded[: LONGEST_WORDS - LAST_WORDS]} {folded[-LAST_WORDS:]}"
