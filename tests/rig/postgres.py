@@ -98,6 +98,13 @@ class PrivatePostgres:
         self.server.stop()
         shutil.rmtree(self.folder)
 
+    @property
+    def pid(self) -> int:
+        """The server's first process."""
+        pid = self.server.pid
+        assert pid is not None
+        return pid
+
     def url(self, database: str) -> str:
         """The DSN of one database."""
         return re.sub(r"@/\w+\?", f"@/{database}?", self.dsn)

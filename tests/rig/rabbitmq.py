@@ -93,6 +93,12 @@ class RabbitNode:
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
 
+    @property
+    def pid(self) -> int:
+        """The server's first process."""
+        assert self._server is not None
+        return self._server.pid
+
     def _write_files(self) -> None:
         cookie = self.folder / ".erlang.cookie"
         cookie.write_text(os.urandom(12).hex().upper())
