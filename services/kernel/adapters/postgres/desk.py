@@ -1,0 +1,121 @@
+"""The desk in PostgreSQL, one connection a command: the port `services.kernel.runtime.desk.Desk`, and the reads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from services.kernel.adapters.postgres.connection import Link, connect, in_our_words
+from services.kernel.adapters.postgres.desk_dead import DeadLetters
+from services.kernel.adapters.postgres.desk_reads import DeskReads
+from services.kernel.adapters.postgres.queries import sql
+from services.kernel.adapters.postgres.transaction import PostgresTransaction
+from services.kernel.domain.changes import GateWoken
+from services.kernel.domain.deadline import Deadline
+from services.kernel.domain.holds import Hold, HoldKind
+from services.kernel.ledger import LedgerUnavailable
+from services.kernel.ports import Ids
+from services.kernel.runtime.desk import SanctionCase, Word
+from services.kernel.runtime.fault import Fault
+
+
+class DeskTransaction(PostgresTransaction):
+    """`services.kernel.runtime.desk.DeskFacts` on one connection, and the brakes."""
+
+    async def hold(self, hold_id: UUID) -> tuple[UUID, Hold] | None:
+        """See the port."""
+        rows = await self._all("desk_hold", hold_id)
+        if not rows:
+            return None
+        values = dict(rows[0].items())
+        notice_id = values.pop("notice_id")
+        return notice_id, Hold(**{**values, "kind": HoldKind(values["kind"])})
+
+    async def current_deadline(self, notice_id: UUID) -> Deadline | None:
+        """See the port."""
+        rows = await self._all("deadline_current", notice_id)
+        return Deadline(**{name: rows[0][name] for name in Deadline.__dataclass_fields__}) if rows else None
+
+    async def sanction_case(self, sanction_id: UUID) -> SanctionCase | None:
+        """See the port."""
+        rows = await self._all("desk_sanction_case", sanction_id)
+        return SanctionCase(**dict(rows[0].items())) if rows else None
+
+    async def sign_sanction(self, sanction_id: UUID, decided_by: str, approved_by: str | None) -> None:
+        """See the port."""
+        await self._connection.execute(sql("desk_sanction_sign"), sanction_id, decided_by, approved_by)
+
+    async def stop_kind(self, kind: str, said: Word, *, stopped: bool) -> None:
+        """Stop a kind of sanction, or let it go on and wake what waited for that."""
+        await self._connection.execute(sql("desk_brake_stop"), kind, stopped, said.by, said.reason)
+        await self.write([GateWoken(reason="stopped")])
+
+    async def cap_kind(self, kind: str, cap: int | None, said: Word) -> None:
+        """Set how many of a kind may fire in an hour; None: what the regime says."""
+        await self._connection.execute(sql("desk_brake_cap"), kind, cap, said.by, said.reason)
+        await self.write([GateWoken(reason="cap_reached")])
+
+    async def release_sending(self, said: Word) -> None:
+        """Let mail leave again."""
+        await self._connection.execute(sql("sending_brake_release"), said.reason, said.by)
+
+    async def suppress(self, address: str, said: Word) -> bool:
+        """Write to this address (lower case) no more; whether that is new."""
+        return bool(await self._all("desk_address_suppress", address, f"{said.reason} ({said.by})"))
+
+    async def release_address(self, address: str) -> bool:
+        """Write to this address again; whether it was suppressed."""
+        return bool(await self._all("desk_address_release", address))
+
+    async def tell(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Leave messages, by type and body, for `relay` to publish."""
+        types, bodies = [kind for kind, _ in messages], [body for _, body in messages]
+        await self._connection.execute(sql("desk_outbox"), types, bodies)
+
+
+class PostgresDesk(DeskReads, DeadLetters):
+    """One connection: transactions for acts, statements for reads."""
+
+    def __init__(self, connection: Link, ids: Ids) -> None:
+        super().__init__(connection, ids)
+        self.ids = ids
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[DeskTransaction]:
+        """See the port."""
+        async with in_our_words(), self._connection.transaction():
+            yield DeskTransaction(self._connection, self.ids)
+
+
+@asynccontextmanager
+async def open_desk(url: str, ids: Ids) -> AsyncIterator[PostgresDesk]:
+    """A desk on the database of this DSN, closed at the end of the block.
+
+    Raises:
+        Fault: the database cannot be reached, or it has no schema yet.
+    """
+    try:
+        connection = await connect(url)
+    except LedgerUnavailable as away:
+        raise Fault(str(away), "DULY_DATABASE_URL", "start that database, or correct the setting") from away
+    try:
+        if not await connection.fetchval(sql("desk_ready")):
+            raise Fault("the database has no schema yet", "", "duly migrate makes it")
+        yield PostgresDesk(connection, ids)
+    finally:
+        await connection.close(timeout=5)
+
+
+async def examine(url: str) -> dict[str, object]:
+    """What a database server says of itself.
+
+    Raises:
+        LedgerUnavailable: with the place that was tried.
+    """
+    connection = await connect(url)
+    try:
+        row = await connection.fetchrow(sql("desk_doctor"))
+        return dict(row.items()) if row else {}
+    finally:
+        await connection.close(timeout=5)

@@ -1,0 +1,110 @@
+"""What proves a notice's evidence: its chain, the state that the chain tells, and the published root of each day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date
+from hashlib import sha256
+from uuid import UUID
+
+from services.kernel.domain.chain import Fact, merkle_root, verify
+from services.kernel.domain.notice import State
+
+STATE_TOLD = {
+    "notice.accepted": State.ACCEPTED,
+    "notice.rendered": State.RENDERED,
+    "notice.served": State.SERVED,
+    "notice.satisfied": State.SATISFIED,
+    "notice.lapsed": State.LAPSED,
+    "notice.closed": State.CLOSED,
+    "sanction.fired": State.SANCTIONED,
+    "notice.unserved": State.UNSERVED,
+    "notice.withdrawn": State.WITHDRAWN,
+}
+"""The facts that go with a move, and where they leave the notice. All other facts leave it where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayRoot:
+    """The root of one UTC day, with the heads that it was made of, in order of notice id."""
+
+    day: date
+    chains: int
+    root: bytes
+    heads: tuple[tuple[UUID, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One sibling on the way from a head to its root; `left`: it stands to the left."""
+
+    left: bool
+    digest: bytes
+
+
+def state_told(facts: Sequence[Fact]) -> State | None:
+    """The state in which the evidence leaves a notice, or None if it tells of none."""
+    return next((STATE_TOLD[fact.kind] for fact in reversed(facts) if fact.kind in STATE_TOLD), None)
+
+
+def check_notice(facts: Sequence[Fact], head: bytes, state: State) -> list[str]:
+    """Check a notice against its evidence: the chain, its head, and the state. Empty if all is sound."""
+    if not facts:
+        return ["there is no evidence at all"]
+    problems = verify(facts, head)
+    told = state_told(facts)
+    if told is not state:
+        problems.append(f"the notice is {state}, but its evidence says {told or 'nothing'}")
+    return problems
+
+
+def check_root(root: DayRoot) -> list[str]:
+    """Check a day's root against the heads that are kept with it. Empty if sound."""
+    problems = []
+    if len(root.heads) != root.chains:
+        problems.append(f"{root.day}: {root.chains} chains were counted, {len(root.heads)} heads are kept")
+    if merkle_root([digest for _, digest in root.heads]) != root.root:
+        problems.append(f"{root.day}: the root does not follow from its heads")
+    return problems
+
+
+def check_against_root(facts: Sequence[Fact], root: DayRoot) -> list[str]:
+    """Check that a chain was, at the end of a day, where that day's root says. Empty if sound or not concerned."""
+    if not facts:
+        return []
+    kept = dict(root.heads).get(facts[0].notice_id)
+    of_the_day = [fact for fact in facts if fact.at.astimezone(UTC).date() == root.day]
+    if kept is None:
+        return [f"fact {of_the_day[-1].seq}: the root of {root.day} does not know it"] if of_the_day else []
+    if not of_the_day:
+        return [f"the root of {root.day} knows a fact of that day, and there is none"]
+    if of_the_day[-1].digest != kept:
+        return [f"fact {of_the_day[-1].seq}: the root of {root.day} knows another"]
+    return []
+
+
+def path_to_root(heads: Sequence[bytes], index: int) -> tuple[Step, ...]:
+    """The siblings by which the root follows from one head (RFC 6962 section 2.1.1, upwards)."""
+    level = [sha256(b"\x00" + head).digest() for head in heads]
+    steps = []
+    while len(level) > 1:
+        sibling = index ^ 1
+        if sibling < len(level):
+            steps.append(Step(sibling < index, level[sibling]))
+        level = [_node(level[at : at + 2]) for at in range(0, len(level), 2)]
+        index //= 2
+    return tuple(steps)
+
+
+def root_by_path(head: bytes, path: Sequence[Step]) -> bytes:
+    """The root that follows from a head and its siblings."""
+    digest = sha256(b"\x00" + head).digest()
+    for step in path:
+        digest = _node([step.digest, digest] if step.left else [digest, step.digest])
+    return digest
+
+
+def _node(pair: Sequence[bytes]) -> bytes:
+    """An inner node; one that stands alone goes up as it is."""
+    return pair[0] if len(pair) == 1 else sha256(b"\x01" + pair[0] + pair[1]).digest()
