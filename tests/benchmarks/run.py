@@ -125,7 +125,7 @@ async def measured(
         "notices_per_second": round(notices / seconds),
         "cpu_us_per_notice": {name: round(value / notices * 1e6) for name, value in sorted(used.items())},
         "peak_megabytes": {name: round(peak_megabytes(worker.pid), 1) for name, worker in workers.items()},
-        "mails": sink.stats(),
+        "mails": sink.stats()["accepted"],
         "lost": await system.value("SELECT lost FROM conservation"),
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TypeAlias
@@ -120,7 +120,7 @@ def record(notice: Notice, kind: str, at: datetime, actor: str, data: dict[str, 
     seq, previous = notice.seq + 1, notice.chain_head
     digest = digest_of(notice.notice_id, seq, kind, at, actor=actor, data=data, previous=previous)
     fact = Fact(notice.notice_id, seq, kind, at, actor, data, previous, digest)
-    return replace(notice, seq=seq, chain_head=digest), fact
+    return notice.but(seq=seq, chain_head=digest), fact
 
 
 def verify(facts: Sequence[Fact], head: bytes | None = None) -> list[str]:

@@ -1,7 +1,7 @@
 """Every write that a decision can ask for: a closed set of plain rows.
 
-One class is one SQL statement over many rows (its fields, in order, are the statement's parameters), so a batch of
-decisions is written set by set. The order of `CHANGES` is the order of writing.
+A `Row` names one SQL statement over many rows (its fields, in order, are the statement's parameters), so a batch of
+decisions is written set by set, in the order of the union; the others have their own ways in.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ class FactAppended:
 class ContentStored:
     """The words of a notice; `request` is upstream's data as JSON text."""
 
-    statement: ClassVar[str] = "content_store"
     notice_id: UUID
     request: str
     subject: str
@@ -271,8 +270,8 @@ class Announced:
 
 
 Row = (
-    ContentStored | AttemptClaimed | AttemptSettled | AttemptRetired | DeadlineSet | DeadlinePassed | HoldPlaced
+    AttemptClaimed | AttemptSettled | AttemptRetired | DeadlineSet | DeadlinePassed | HoldPlaced
     | HoldLifted | SanctionProposed | SanctionFired | SanctionDropped | ReversalDemanded | ReversalDecided
     | EvidenceStored | EvidenceJudged | MarkCommitted | GateWaitSet | GateWaitEnded | GateWoken
 )  # fmt: skip
-Change = NoticeInserted | NoticeSaved | FactAppended | Announced | Row
+Change = NoticeInserted | NoticeSaved | FactAppended | ContentStored | Announced | Row

@@ -6,7 +6,7 @@ Every pair of state and event is an arrow with its reason or a listed refusal; n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -56,7 +56,7 @@ class Origin(StrEnum):
     MANUAL = "manual"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Notice:
     """The hot row of one notice: who, what, and where it stands. All instants are UTC-aware, from the database's clock.
 
@@ -100,6 +100,21 @@ class Notice:
     asked_reason: str | None = None
     asked_approver: str | None = None
     respond_by: date | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> Notice:
+        """A notice from all its values by name, each already of its type; for rows of our own table."""
+        notice = object.__new__(cls)
+        notice.__dict__.update(values)
+        return notice
+
+    def but(self, **changes: object) -> Notice:
+        """A copy with other values; `dataclasses.replace` costs eight times as much on so wide a row."""
+        if changes.keys() - self.__dict__.keys():
+            raise TypeError(f"a notice has no {', '.join(sorted(changes.keys() - self.__dict__.keys()))}")
+        copy = object.__new__(Notice)
+        copy.__dict__.update(self.__dict__, **changes)
+        return copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,19 +259,4 @@ def move(notice: Notice, event: Event, at: datetime) -> Notice:
         ForbiddenMove: the table refuses, with its reason.
     """
     to = arrow_of(notice.state, event).to
-
-    def stamped(state: State, before: datetime | None) -> datetime | None:
-        return at if state is to else before
-
-    return replace(
-        notice,
-        state=to,
-        rendered_at=stamped(State.RENDERED, notice.rendered_at),
-        served_at=stamped(State.SERVED, notice.served_at),
-        satisfied_at=stamped(State.SATISFIED, notice.satisfied_at),
-        lapsed_at=stamped(State.LAPSED, notice.lapsed_at),
-        closed_at=stamped(State.CLOSED, notice.closed_at),
-        sanctioned_at=stamped(State.SANCTIONED, notice.sanctioned_at),
-        unserved_at=stamped(State.UNSERVED, notice.unserved_at),
-        withdrawn_at=stamped(State.WITHDRAWN, notice.withdrawn_at),
-    )
+    return notice.but(state=to, **{f"{to}_at": at})

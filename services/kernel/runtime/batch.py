@@ -59,7 +59,7 @@ async def _commit(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> li
 async def _decide(handler: Handler, tx: Transaction, items: Sequence[Item]) -> list[Decision]:
     sound = [item for item in items if not item.faults]
     decided = dict(zip((item.key for item in sound), await handler.decide(tx, sound), strict=True)) if sound else {}
-    return [handler.malformed(item) if item.faults else decided[item.key] for item in items]
+    return [await handler.malformed(tx, item) if item.faults else decided[item.key] for item in items]
 
 
 async def _halve(ledger: Ledger, handler: Handler, items: Sequence[Item], error: Exception) -> list[Unsent]:

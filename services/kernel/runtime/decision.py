@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from schemas.cloudevents import Envelope
 from schemas.messages.fields import Message
 from services.kernel.domain.changes import Announced, Change
 from services.kernel.domain.outcome import DeadLetter, Done, Outcome, Refused, Retry
-from services.kernel.ledger import Ledger, Transaction
+from services.kernel.ledger import Ledger, Locks, Transaction
 from services.kernel.runtime.items import Item
 
 SOURCE = "duly"
@@ -69,7 +71,7 @@ class Handler(Protocol):
     async def decide(self, tx: Transaction, items: Sequence[Item]) -> Sequence[Decision]:
         """One decision an item, in order; nothing is written here."""
 
-    def malformed(self, item: Item) -> Decision:
+    async def malformed(self, tx: Transaction, item: Item) -> Decision:
         """What becomes of an item that cannot be worked with."""
 
     async def committed(self, decisions: Sequence[Decision]) -> None:
@@ -82,7 +84,7 @@ class Quiet:
     async def may_begin(self, ledger: Ledger) -> str | None:
         """At any time."""
 
-    def malformed(self, item: Item) -> Decision:
+    async def malformed(self, tx: Locks, item: Item) -> Decision:
         """A dead letter with every fault."""
         return dead("; ".join(item.faults))
 
@@ -95,14 +97,16 @@ def announce(
     cause: Envelope | None = None, trial: bool = False,
 ) -> Announced:  # fmt: skip
     """An event for the outbox: `event_id` is the same however often it is told, `seq` numbers it for its notice."""
-    envelope = Envelope.model_construct(
-        id=event_id,
-        source=SOURCE,
-        type=kind,
-        subject=str(notice_id) if notice_id else None,
-        sequence=str(seq) if seq is not None else None,
-        traceparent=cause.traceparent if cause else None,
-        trial=trial,
-        data=message.model_dump(mode="json"),
-    )
-    return Announced(notice_id, kind, envelope.wire())
+    attributes = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": SOURCE,
+        "type": kind,
+        "subject": None if notice_id is None else str(notice_id),
+        "datacontenttype": "application/json",
+        "sequence": None if seq is None else str(seq),
+        "traceparent": cause.traceparent if cause else None,
+        "trial": trial,
+    }
+    present = {name: value for name, value in attributes.items() if value is not None}
+    return Announced(notice_id, kind, to_json({**present, "data": message}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -108,6 +109,8 @@ async def live(worker: Worker, measures: Measures, settings: WorkerSettings) -> 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    gc.freeze()  # what start-up made stays: the collector need not walk it again and again
+    gc.set_threshold(50_000, 20, 50)
     window = HealthEndpoint(worker.checks, measures.registry)
     port = await window.start(settings.health_host, settings.health_port)
     logger().info("worker.started", port=port)

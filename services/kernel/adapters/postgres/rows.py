@@ -15,11 +15,11 @@ NOTICE_COLUMNS = tuple(Notice.__dataclass_fields__)
 
 def notice(record: asyncpg.Record) -> Notice:
     """The hot row of one notice."""
-    values = {name: record[name] for name in NOTICE_COLUMNS}
+    values = dict(zip(NOTICE_COLUMNS, record, strict=False))  # the table's columns stand in the same order
     values["state"] = State(values["state"])
     values["channel"] = Channel(values["channel"])
     values["origin"] = Origin(values["origin"])
-    return Notice(**values)
+    return Notice.of(values)
 
 
 def attempt(record: asyncpg.Record) -> Attempt:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import get_args
 
 from services.kernel.adapters.postgres.connection import Link
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.rows import NOTICE_COLUMNS
-from services.kernel.domain.chain import Fact, canonical
+from services.kernel.domain.chain import canonical
 from services.kernel.domain.changes import (
     Announced,
     Change,
+    ContentStored,
     FactAppended,
     NoticeInserted,
     NoticeSaved,
     Row,
     SanctionFired,
 )
-from services.kernel.domain.notice import Notice
 from services.kernel.ledger import Unsent
 
 Value = object
@@ -28,6 +29,11 @@ SAVED_COLUMNS = (
     "deemed_on", "deadline_version", "deadline_at", "satisfied_at", "lapsed_at", "closed_at", "sanctioned_at",
     "unserved_at", "withdrawn_at",
 )  # fmt: skip
+CONTENT_COLUMNS = tuple(field.name for field in fields(ContentStored))
+EVENT_COLUMNS = ("notice_id", "seq", "kind", "at", "actor", "data", "digest")
+_INSERTED = attrgetter(*NOTICE_COLUMNS)
+_SAVED = attrgetter(*SAVED_COLUMNS)
+_CONTENT = attrgetter(*CONTENT_COLUMNS)
 _ROWS: tuple[type[Row], ...] = get_args(Row)
 _BEFORE_NOTICES: tuple[type[Row], ...] = (SanctionFired,)
 """Written before the notices are saved: a trigger rejects a sanction unless its notice is still lapsed."""
@@ -38,47 +44,77 @@ async def write(connection: Link, changes: Sequence[Change]) -> list[Unsent]:
     sets: dict[type[Change], list[Change]] = {}
     for change in changes:
         sets.setdefault(type(change), []).append(change)
-    await _notices(connection, sets.get(NoticeInserted, []), "notice_insert", NOTICE_COLUMNS)
+    await _insert_notices(connection, sets.get(NoticeInserted, []))
     for kind in _BEFORE_NOTICES:
         await _set(connection, kind, sets.get(kind, []))
-    await _notices(connection, _last_of_each(sets.get(NoticeSaved, [])), "notice_save", SAVED_COLUMNS)
-    await _facts(connection, [change.fact for change in changes if isinstance(change, FactAppended)])
+    await _save_notices(connection, sets.get(NoticeSaved, []))
+    await _facts(connection, sets.get(FactAppended, []))
+    await _contents(connection, sets.get(ContentStored, []))
     for kind in _ROWS:
         if kind not in _BEFORE_NOTICES:
             await _set(connection, kind, sets.get(kind, []))
     return await _announce(connection, [change for change in changes if isinstance(change, Announced)])
 
 
-def _last_of_each(saved: Sequence[Change]) -> list[Change]:
-    return list({change.notice.notice_id: change for change in saved if isinstance(change, NoticeSaved)}.values())
+async def _copy(connection: Link, table: str, columns: Sequence[str], rows: Sequence[tuple[Value, ...]]) -> None:
+    """New rows by COPY: half the cost of an INSERT over arrays, here and in the server."""
+    if rows:
+        await connection.copy_records_to_table(table, records=rows, columns=columns)
 
 
-async def _notices(connection: Link, rows: Sequence[Change], statement: str, columns: Sequence[str]) -> None:
-    notices = [row.notice for row in rows if isinstance(row, NoticeInserted | NoticeSaved)]
-    if notices:
-        await connection.execute(sql(statement), *_columns(notices, columns))
+async def _insert_notices(connection: Link, inserted: Sequence[Change]) -> None:
+    rows = [_INSERTED(change.notice) for change in inserted if isinstance(change, NoticeInserted)]
+    await _copy(connection, "notice", NOTICE_COLUMNS, rows)
 
 
-def _columns(rows: Iterable[Notice | Row | Fact], names: Sequence[str]) -> list[list[Value]]:
-    listed = list(rows)
-    return [[_plain(getattr(row, name)) for row in listed] for name in names]
+async def _save_notices(connection: Link, saved: Sequence[Change]) -> None:
+    last = {change.notice.notice_id: change.notice for change in saved if isinstance(change, NoticeSaved)}
+    if last:
+        await connection.execute(sql("notice_save"), *_turned(map(_SAVED, last.values())))
 
 
-def _plain(value: Value) -> Value:
-    return "\n".join(str(part) for part in value) if isinstance(value, tuple) else value
+async def _facts(connection: Link, appended: Sequence[Change]) -> None:
+    facts = [change.fact for change in appended if isinstance(change, FactAppended)]
+    rows = [
+        (fact.notice_id, fact.seq, fact.kind, fact.at, fact.actor, canonical(fact.data).decode(), fact.digest)
+        for fact in facts
+    ]
+    await _copy(connection, "notice_event", EVENT_COLUMNS, rows)
+
+
+async def _contents(connection: Link, stored: Sequence[Change]) -> None:
+    rows = [_CONTENT(change) for change in stored]
+    await _copy(connection, "notice_content", CONTENT_COLUMNS, rows)
 
 
 async def _set(connection: Link, kind: type[Row], rows: Sequence[Change]) -> None:
-    mine = [row for row in rows if isinstance(row, kind)]
-    if mine:
-        await connection.execute(sql(kind.statement), *_columns(mine, [field.name for field in fields(kind)]))
+    if rows:
+        await connection.execute(sql(kind.statement), *_turned(map(_GETTERS[kind], rows)))
 
 
-async def _facts(connection: Link, facts: Sequence[Fact]) -> None:
-    if facts:
-        columns = _columns(facts, ("notice_id", "seq", "kind", "at", "actor"))
-        data: list[Value] = [canonical(fact.data).decode() for fact in facts]
-        await connection.execute(sql("event_append"), *columns, data, [fact.digest for fact in facts])
+def _getter(kind: type[Row]) -> Callable[[Change], tuple[Value, ...]]:
+    """What takes a row's fields in order; several values of one field travel as lines of one text."""
+    names = [field.name for field in fields(kind)]
+    several = [position for position, field in enumerate(fields(kind)) if str(field.type).startswith("tuple")]
+    take = attrgetter(*names) if len(names) > 1 else lambda row: (getattr(row, names[0]),)
+    if not several:
+        return take
+
+    def flat(row: Change) -> tuple[Value, ...]:
+        values = list(take(row))
+        for position in several:
+            values[position] = "\n".join(values[position])
+        return tuple(values)
+
+    return flat
+
+
+_GETTERS = {kind: _getter(kind) for kind in _ROWS}
+
+
+def _turned(rows: Iterable[tuple[Value, ...]]) -> list[list[Value]]:
+    """Rows as columns, which is what `unnest` takes."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 async def _announce(connection: Link, told: Sequence[Announced]) -> list[Unsent]:

@@ -1,12 +1,3 @@
--- name: notice_insert
--- New notices; a (source, source_ref) that another transaction inserted meanwhile fails the statement.
-INSERT INTO notice SELECT * FROM unnest(
-    $1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[], $15::boolean[], $16::text[], $17::integer[],
-    $18::bytea[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[], $22::timestamptz[], $23::timestamptz[],
-    $24::date[], $25::integer[], $26::timestamptz[], $27::timestamptz[], $28::timestamptz[], $29::timestamptz[],
-    $30::timestamptz[], $31::timestamptz[], $32::timestamptz[], $33::integer[], $34::text[], $35::text[], $36::date[]);
-
 -- name: notice_save
 -- The new standing of notices that this transaction has locked.
 UPDATE notice SET state = u.state, seq = u.seq, chain_head = u.chain_head, rendered_at = u.rendered_at,
@@ -40,16 +31,6 @@ JOIN notice_content c ON c.notice_id = n.notice_id;
 -- name: notice_opened
 -- Those whose content the recipient has viewed.
 SELECT notice_id FROM notice_content WHERE notice_id = ANY($1::uuid[]) AND first_viewed_at IS NOT NULL;
-
--- name: content_store
--- The words of new notices.
-INSERT INTO notice_content (notice_id, request, subject, body_text, body_html, content_hash)
-SELECT * FROM unnest($1::uuid[], $2::jsonb[], $3::text[], $4::text[], $5::text[], $6::bytea[]);
-
--- name: event_append
--- Events of evidence chains, in the order in which they were recorded.
-INSERT INTO notice_event (notice_id, seq, kind, at, actor, data, digest)
-SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::text[], $6::jsonb[], $7::bytea[]);
 
 -- name: clock
 -- Both clocks, now; not the transaction's beginning.
