@@ -54,17 +54,19 @@ class Intake(Quiet):
             decisions[-1] = Decision(decisions[-1].outcome, (*decisions[-1].changes, hop))
         return decisions
 
-    def malformed(self, item: Item) -> Decision:
+    async def malformed(self, tx: Locks, item: Item) -> Decision:
         """Kept whole; until a person clears it, it blocks the sanctions of its source."""
-        row = self._row(item, state="dead")
-        return Decision(dead("; ".join(item.faults)).outcome, (row, *self._told(item)), evidence_id=row.evidence_id)
+        row, trial = self._row(item, state="dead"), (await tx.clock()).trial
+        told = self._told(item, trial=trial)
+        return Decision(dead("; ".join(item.faults)).outcome, (row, *told), evidence_id=row.evidence_id)
 
-    def _told(self, item: Item) -> Sequence[Change]:
+    def _told(self, item: Item, *, trial: bool) -> Sequence[Change]:
         if item.envelope is None:
             return ()
         reason = "; ".join(item.faults)[:_REASON_MOST]
         told = EvidenceRefusedV1(event_id=item.envelope.id, reason=reason)
-        return (announce("evidence.refused.v1", told, event_id=f"{item.key.source}:{item.key.event_id}:refused"),)
+        event_id = f"{item.key.source}:{item.key.event_id}:refused"
+        return (announce("evidence.refused.v1", told, event_id=event_id, trial=trial),)
 
     def _stranger(self, item: Item) -> str | None:
         """Why this broker user may not speak for the source that the event names, or None."""

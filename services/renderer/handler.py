@@ -8,12 +8,12 @@ Settings: `services/renderer/settings.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 from uuid import UUID
 
 from pydantic import JsonValue
+from pydantic_core import to_json
 
 from schemas.cloudevents import Envelope
 from schemas.messages.hops import NoticeRenderedV1
@@ -26,12 +26,13 @@ from services.kernel.domain.library import Library
 from services.kernel.domain.notice import Channel, Event, Notice, Origin, State, move
 from services.kernel.ledger import Clock, KnownRequest, RendererFacts
 from services.kernel.ports import Ids
-from services.kernel.runtime.decision import Decision, Quiet, announce, done, later, refused
+from services.kernel.runtime.decision import Decision, Quiet, announce, dead, done, later, refused
 from services.kernel.runtime.items import Item
-from services.renderer.request import Terms, difference, judge
+from services.renderer.request import Sender, Terms, difference, is_stranger, judge, judge_unread
 from services.renderer.texts import PreparedText, Rendered, prepare
 
 Pair = tuple[str, str]
+REQUESTED = "notice.requested.v1"
 
 
 class Renderer(Quiet):
@@ -60,36 +61,36 @@ class Renderer(Quiet):
             seen.add(pair)
         return self._with_hop(decisions, clock)
 
-    def malformed(self, item: Item) -> Decision:
-        """Upstream is told every fault where it can be told who asked; else a dead letter."""
-        if item.envelope is None or item.envelope.type != "notice.requested.v1" or item.envelope.data == {}:
-            return super().malformed(item)
-        return self._refuse(
-            item.envelope, _reference(item.envelope.data.get("source_ref")), list(item.faults), trial=False
-        )
+    async def malformed(self, tx: RendererFacts, item: Item) -> Decision:
+        """Upstream is told every fault, those of policy too, where it can be told who asked; else a dead letter."""
+        envelope = item.envelope
+        if envelope is None or envelope.type != REQUESTED or envelope.data == {}:
+            return dead("; ".join(item.faults))
+        sender, clock = Sender(envelope.source, item.delivery.user_id), await tx.clock()
+        reasons = [*item.faults, *judge_unread(self._library, sender, envelope.data, item.faults, clock.legal)]
+        reference = _reference(envelope.data.get("source_ref"))
+        if reference and not is_stranger(self._library, sender):
+            pair = (envelope.source, reference)
+            reasons += _differences((await tx.known_requests([pair])).get(pair), envelope)
+        return self._refuse(envelope, reference, reasons, trial=clock.trial)
 
     def _one(self, item: Item, known: KnownRequest | None, clock: Clock) -> Decision:
         envelope, request = _sound(item)
         data = cast("dict[str, Json]", envelope.data)
+        sender = Sender(envelope.source, item.delivery.user_id)
         try:
             hashed = data_hash(data)
         except NotCanonical as fault:
             return self._refuse(envelope, request.source_ref, [str(fault)], trial=clock.trial)
-        if known is not None:
-            return self._again(envelope, request, known, hashed, clock)
-        terms = judge(self._library, envelope.source, item.delivery.user_id, request)
-        if isinstance(terms, list):
-            return self._refuse(envelope, request.source_ref, terms, trial=clock.trial)
+        if known is not None and is_stranger(self._library, sender):
+            known = None  # who asks may not see it; the judgement below refuses
+        if known is not None and known.notice.data_hash == hashed:
+            return done(_accepted(known.notice, known.content_hash, envelope))  # upstream may have missed the answer
+        terms = judge(self._library, sender, request, clock.legal)
+        if known is not None or isinstance(terms, list):
+            reasons = [*_differences(known, envelope), *(terms if isinstance(terms, list) else ())]
+            return self._refuse(envelope, request.source_ref, reasons, trial=clock.trial)
         return self._render(envelope, request, terms, hashed, clock)
-
-    def _again(
-        self, envelope: Envelope, request: NoticeRequestedV1, known: KnownRequest, hashed: bytes, clock: Clock
-    ) -> Decision:
-        """The same request is answered again, as upstream may have missed the answer; another one is refused."""
-        if known.notice.data_hash == hashed:
-            return done(_accepted(known.notice, known.content_hash, envelope))
-        asked = canonical(cast("dict[str, Json]", envelope.data)).decode()
-        return self._refuse(envelope, request.source_ref, [difference(known.request, asked)], trial=clock.trial)
 
     def _refuse(self, envelope: Envelope, source_ref: str | None, reasons: list[str], *, trial: bool) -> Decision:
         told = NoticeRefusedV1(source_ref=source_ref, reasons=tuple(reason[:1000] for reason in reasons))
@@ -145,6 +146,11 @@ def _sound(item: Item) -> tuple[Envelope, NoticeRequestedV1]:
     if item.envelope is None or not isinstance(item.data, NoticeRequestedV1):
         raise TypeError(f"{item.type} is no request")
     return item.envelope, item.data
+
+
+def _differences(known: KnownRequest | None, envelope: Envelope) -> list[str]:
+    """How a request differs from the one that is known by its reference, if any is."""
+    return [] if known is None else [difference(known.request, to_json(envelope.data).decode())]
 
 
 def _pair(item: Item) -> Pair:
@@ -207,7 +213,7 @@ def _born(
         "template_sha256": terms.template.content_hash.hex(),
         "content_sha256": rendered.content_hash.hex(),
     }
-    notice, second = record(replace(notice, content_available_at=at), "notice.rendered", at, "renderer", pinned)
+    notice, second = record(notice.but(content_available_at=at), "notice.rendered", at, "renderer", pinned)
     return notice, [first, second]
 
 

@@ -13,7 +13,7 @@ from schemas.cloudevents import Envelope
 from schemas.messages.fields import Message
 from services.kernel.domain.changes import Announced, Change
 from services.kernel.domain.outcome import DeadLetter, Done, Outcome, Refused, Retry
-from services.kernel.ledger import Ledger, Locks, Transaction
+from services.kernel.ledger import Ledger, Transaction
 from services.kernel.runtime.items import Item
 
 SOURCE = "duly"
@@ -84,7 +84,7 @@ class Quiet:
     async def may_begin(self, ledger: Ledger) -> str | None:
         """At any time."""
 
-    async def malformed(self, tx: Locks, item: Item) -> Decision:
+    async def malformed(self, tx: Transaction, item: Item) -> Decision:  # noqa: ARG002 -- others look things up
         """A dead letter with every fault."""
         return dead("; ".join(item.faults))
 
