@@ -16,8 +16,6 @@ from services.notifier.sender import Sender, Stationery
 from services.notifier.settings import NotifierSettings
 from services.notifier.settle import Settler
 
-_LEASE_MARGIN = 30.0
-
 
 def build(parts: Parts) -> Worker:
     """The notifier, put together.
@@ -51,7 +49,7 @@ def build(parts: Parts) -> Worker:
         parts.ids,
         sender.send,
         batch=min(parts.worker.batch, settings.connections * 10),
-        lease=smtp.longest() + _LEASE_MARGIN,
+        lease=smtp.longest() + settings.lease_margin,
     )
     return QueueWorker("notifier", consumer(notifier, parts), sender.run, sender.finish)
 

@@ -16,7 +16,7 @@ class NotifierSettings(Settings):
 
     `authority`: the name that alerts come from. `connections`: dialogues at once; `per_destination`: of these, to one
     recipient domain. `connect`, `command`, `data`: the longest each phase may take; the lease of an attempt is longer
-    than all of them together. `ours_pause`: how long sending stops when the mail system refuses us.
+    than all of them together by `lease_margin`. `ours_pause`: how long sending stops when the mail system refuses us.
     """
 
     authority: str = Field("Supervision Authority", validation_alias="DULY_AUTHORITY")
@@ -27,4 +27,5 @@ class NotifierSettings(Settings):
     command: float = Field(30.0, gt=0, validation_alias="DULY_SMTP_COMMAND_SECONDS")
     data: float = Field(120.0, gt=0, validation_alias="DULY_SMTP_DATA_SECONDS")
     wait: float = Field(60.0, gt=0, validation_alias="DULY_SMTP_WAIT_SECONDS")
+    lease_margin: float = Field(30.0, gt=0, validation_alias="DULY_LEASE_MARGIN")
     ours_pause: float = Field(60.0, gt=0, validation_alias="DULY_SENDING_PAUSE")
