@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
-from services.kernel.adapters.parts import Parts
+from services.kernel.adapters.parts import Parts, refuse_outside
 from services.kernel.runtime.consumer import Consumer
 from services.kernel.runtime.decision import Handler
-from services.kernel.runtime.program import QueueWorker, Worker, live
+from services.kernel.runtime.health import Check
+from services.kernel.runtime.program import QueueWorker, Worker, clock_of, live
 from services.kernel.runtime.program import main as frame
-from services.kernel.runtime.settings import WorkerSettings, read
+from services.kernel.runtime.settings import BrokerSettings, WorkerSettings, read
 
 
 def consumer(handler: Handler, parts: Parts) -> Consumer:
@@ -25,13 +29,44 @@ def queue_worker(handler: Handler, parts: Parts) -> Worker:
     return QueueWorker(handler.consumer, consumer(handler, parts))
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A worker that first makes sure that a trial database does not reach outside this machine."""
+
+    worker: Worker
+    parts: Parts
+    reaches: tuple[str | None, ...]
+
+    @property
+    def name(self) -> str:
+        """The worker's."""
+        return self.worker.name
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """The worker's."""
+        return self.worker.checks
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work, once the database has said whether it is a trial's.
+
+        Raises:
+            Fault: it is, and an address is not of this machine.
+        """
+        clock = await clock_of(self.parts.ledger, stopping)
+        if clock is not None:
+            refuse_outside(clock, *self.reaches)
+            await self.worker.run(stopping)
+
+
 def run(name: str, opening: Callable[[str], Awaitable[Parts]], build: Callable[[Parts], Worker]) -> int:
     """Run one worker as this process; the exit code."""
 
     async def start() -> int:
         parts = await opening(name)
         try:
-            return await live(build(parts), parts.measures, parts.worker)
+            reaches = (read(BrokerSettings).address, os.environ.get("DULY_SMTP_URL"))
+            return await live(Guarded(build(parts), parts, reaches), parts.measures, parts.worker)
         finally:
             await parts.close()
 
