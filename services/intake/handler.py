@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from schemas.messages.hops import ResponseReceivedV1
@@ -59,6 +60,10 @@ class Intake(Quiet):
         row, trial = self._row(item, state="dead"), (await tx.clock()).trial
         told = self._told(item, trial=trial)
         return Decision(dead("; ".join(item.faults)).outcome, (row, *told), evidence_id=row.evidence_id)
+
+    async def broken(self, tx: Locks, item: Item, reason: str) -> Decision:
+        """Like what cannot be read: were it merely tried again, a mark could overtake it."""
+        return await self.malformed(tx, replace(item, faults=(reason,)))
 
     def _told(self, item: Item, *, trial: bool) -> Sequence[Change]:
         if item.envelope is None:

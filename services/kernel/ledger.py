@@ -166,7 +166,7 @@ class FailedDue:
     """A failed item whose next attempt is due, as it is to be sent again."""
 
     failed_id: UUID
-    type: str
+    routing_key: str
     attempts: int
     content_type: str
     headers: dict[str, str]
@@ -270,6 +270,9 @@ class DeadlineFacts(Locks, Protocol):
 
 class SanctionFacts(Locks, Protocol):
     """What the gate's transaction reads, in this order: the notice's lock, the brake's lock, then every fact."""
+
+    async def lock_wait(self, notice_id: UUID) -> None:
+        """Lock the gate's wait for this notice, so that no fact wakes it between our reading and our answer."""
 
     async def lock_brake(self, kind: str) -> None:
         """Lock the brake of this kind of sanction."""

@@ -86,8 +86,12 @@ class Sender:
 
     async def _drive(self) -> None:
         while (claim := await self._claims.get()) is not None:
-            reply = await self._mailer.send(self._stationery.mail(claim))
-            await self._replies.put(judged(claim, reply))
+            try:
+                reply = await self._mailer.send(self._stationery.mail(claim))
+            except Exception as error:  # a fault of ours: the lease runs out, and relay has it looked at
+                log.exception("alert.unsent", notice_id=str(claim.notice_id), exc_info=error)
+            else:
+                await self._replies.put(judged(claim, reply))
 
     async def _settle_all(self) -> None:
         ended = False

@@ -113,7 +113,7 @@ class Settler:
         if notice.state is not State.RENDERED:
             writing.fact("alert.accepted", **_said(settled), effect=f"none: the notice is {notice.state}")
             return
-        writing.notice = replace(notice, alert_accepted_at=writing.at)
+        writing.notice = notice.but(alert_accepted_at=writing.at)
         writing.fact("alert.accepted", **_said(settled))
         self._serve(writing)
 
@@ -138,8 +138,7 @@ class Settler:
             data |= {"fixed_date_refused": refused} if refused else {}
             writing.changes.append(_deadline_row(notice.notice_id, deadline))
         writing.move(Event.SERVE)
-        writing.notice = replace(
-            writing.notice,
+        writing.notice = writing.notice.but(
             deemed_on=deemed,
             deadline_version=deadline.version if deadline else None,
             deadline_at=deadline.due_at if deadline else None,

@@ -1,8 +1,8 @@
 """relay: publishes what others could not, and wakes whatever is due. It decides nothing about a notice.
 
 Due work lives in the database, so that the broker may be wiped at any moment: unsent outbox rows, retries, alerts to
-send again, evidence that nobody looked at, gates to look at again. It sends timed marks through the evidence queue while the
-gate waits, and publishes the daily roots of the evidence chains.
+send again, evidence that nobody looked at, gates to look at again. While the gate waits, it sends timed marks through
+the evidence queue. It publishes the daily roots of the evidence chains.
 Settings: `services/relay/settings.py`.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, timedelta
 from uuid import UUID
 
-from schemas.catalogue import CATALOGUE
 from schemas.messages.fields import Message
 from schemas.messages.hops import (
     BounceReceivedV1,
@@ -144,5 +143,4 @@ class Relay:
 
 def _again(number: int, item: FailedDue) -> Outgoing:
     headers = {**item.headers, FAILED_ID: str(item.failed_id), ATTEMPTS: str(item.attempts)}
-    routing_key = item.type if item.type in CATALOGUE else item.headers.get("duly-routing-key", item.type)
-    return Outgoing(number, routing_key, item.body, item.content_type, headers)
+    return Outgoing(number, item.routing_key, item.body, item.content_type, headers)

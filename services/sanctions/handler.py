@@ -54,6 +54,7 @@ class Sanctions(Quiet):
             return dead("no such notice")
         if notice.deadline_version != version:
             return done()  # a stale timer does nothing, and leaves the current version's wait alone
+        await tx.lock_wait(notice.notice_id)
         policy = self._policy(notice)
         if policy.kind is not None:
             await tx.lock_brake(policy.kind)

@@ -177,12 +177,14 @@ CREATE UNIQUE INDEX sanction_one_effective ON sanction (regime, matter) WHERE st
 CREATE INDEX sanction_fired ON sanction (kind, fired_at) WHERE fired_at IS NOT NULL;
 
 -- Lapsed notices that the gate has still to decide. Written with the lapse, deleted with the decision; every fact that
--- unblocks sets look_again_at (legal time) to now. looked_at is wall time.
+-- unblocks sets look_again_at (legal time) to now. looked_at and handed_at are wall time: when the gate last looked, and
+-- when it was last told to (null once it has answered).
 CREATE TABLE gate_wait (
     notice_id     uuid PRIMARY KEY REFERENCES notice,
     version       integer NOT NULL,
     look_again_at timestamptz,
     looked_at     timestamptz NOT NULL,
+    handed_at     timestamptz,
     waiting_for   text[] NOT NULL DEFAULT '{}'
 );
 CREATE INDEX gate_wait_due ON gate_wait (look_again_at);

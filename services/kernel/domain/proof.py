@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from hashlib import sha256
@@ -69,19 +69,23 @@ def check_root(root: DayRoot) -> list[str]:
     return problems
 
 
-def check_against_root(facts: Sequence[Fact], root: DayRoot) -> list[str]:
-    """Check that a chain was, at the end of a day, where that day's root says. Empty if sound or not concerned."""
-    if not facts:
-        return []
-    kept = dict(root.heads).get(facts[0].notice_id)
-    of_the_day = [fact for fact in facts if fact.at.astimezone(UTC).date() == root.day]
-    if kept is None:
-        return [f"fact {of_the_day[-1].seq}: the root of {root.day} does not know it"] if of_the_day else []
-    if not of_the_day:
-        return [f"the root of {root.day} knows a fact of that day, and there is none"]
-    if of_the_day[-1].digest != kept:
-        return [f"fact {of_the_day[-1].seq}: the root of {root.day} knows another"]
-    return []
+def check_against_roots(facts: Sequence[Fact], rooted: Collection[date], known: Mapping[date, bytes]) -> list[str]:
+    """Check that a chain was, at the end of each day, where that day's root says. Empty if sound.
+
+    `rooted` are the days that have a root; `known` is this notice's head in each root that knows it.
+    """
+    last = {fact.at.astimezone(UTC).date(): fact for fact in facts}
+    problems = [
+        f"fact {fact.seq}: the root of {day} knows another"
+        for day, fact in last.items()
+        if day in rooted and known.get(day, fact.digest) != fact.digest
+    ]
+    problems += [
+        f"fact {fact.seq}: the root of {day} does not know it"
+        for day, fact in last.items()
+        if day in rooted and day not in known
+    ]
+    return problems + [f"the root of {day} knows a fact that is not there" for day in known if day not in last]
 
 
 def path_to_root(heads: Sequence[bytes], index: int) -> tuple[Step, ...]:

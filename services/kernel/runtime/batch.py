@@ -76,13 +76,14 @@ async def _halve(ledger: Ledger, handler: Handler, items: Sequence[Item], error:
 
 
 async def _record(ledger: Ledger, handler: Handler, item: Item, error: Exception) -> None:
-    made = Decision(Retry(f"{type(error).__name__} at {_place(error)}"))
-    failure = failure_of(item, made)
-    if failure is not None:
-        stack = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)[-8:]))
-        kept = replace(failure, error=type(error).__name__, stack=stack)
-        async with ledger.begin() as tx:
-            await tx.finish(handler.consumer, [], [kept])
+    stack = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)[-8:]))
+    async with ledger.begin() as tx:
+        made = await handler.broken(tx, item, f"{type(error).__name__} at {_place(error)}")
+        failure = failure_of(item, made)
+        if failure is None:
+            raise TypeError(f"{handler.consumer} says that a broken item is {made.outcome}") from error
+        await tx.write(made.changes)
+        await tx.finish(handler.consumer, [], [replace(failure, error=type(error).__name__, stack=stack)])
 
 
 def _place(error: Exception) -> str:

@@ -67,11 +67,9 @@ class Consumer:
 
     async def _work(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
         """A redelivered message may have killed its last worker, and a retried one failed before: each runs alone."""
-        suspects = [delivery for delivery in deliveries if delivery.redelivered or FAILED_ID in delivery.headers]
-        for group in [[d for d in deliveries if d not in suspects], *([suspect] for suspect in suspects)]:
-            if group:
-                await self._run(group)
-                await subscription.settle(group)
+        for group in _groups(deliveries):
+            await self._run(group)
+            await subscription.settle(group)
 
     async def _run(self, deliveries: Sequence[Delivery]) -> None:
         items = [item for delivery in deliveries for item in items_of(delivery, self.handler.consumer)]
@@ -101,6 +99,19 @@ class Consumer:
         self._measures.paused(self.handler.consumer)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), _PAUSE)
+
+
+def _groups(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
+    """Suspects alone, the others together, all in the order in which they came."""
+    groups: list[list[Delivery]] = []
+    together = False
+    for delivery in deliveries:
+        alone = delivery.redelivered or FAILED_ID in delivery.headers
+        if alone or not together:
+            groups.append([])
+        groups[-1].append(delivery)
+        together = not alone
+    return groups
 
 
 async def repeat(stopping: asyncio.Event, every: float, work: Callable[[], Awaitable[bool]]) -> None:

@@ -74,12 +74,15 @@ class Handler(Protocol):
     async def malformed(self, tx: Transaction, item: Item) -> Decision:
         """What becomes of an item that cannot be worked with."""
 
+    async def broken(self, tx: Transaction, item: Item, reason: str) -> Decision:
+        """What becomes of an item whose work raised, alone in its transaction."""
+
     async def committed(self, decisions: Sequence[Decision]) -> None:
         """What follows a commit outside the database."""
 
 
 class Quiet:
-    """The ordinary answers: begin at any time, a malformed item is a dead letter, and nothing follows a commit."""
+    """The ordinary answers: begin at any time, a malformed item is a dead letter, a broken one is tried again."""
 
     async def may_begin(self, ledger: Ledger) -> str | None:
         """At any time."""
@@ -87,6 +90,10 @@ class Quiet:
     async def malformed(self, tx: Transaction, item: Item) -> Decision:  # noqa: ARG002 -- others look things up
         """A dead letter with every fault."""
         return dead("; ".join(item.faults))
+
+    async def broken(self, tx: Transaction, item: Item, reason: str) -> Decision:  # noqa: ARG002 -- others look
+        """Again, by the schedule of its type."""
+        return later(reason)
 
     async def committed(self, decisions: Sequence[Decision]) -> None:
         """Nothing."""

@@ -56,12 +56,17 @@ class QueueWorker:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Consume, then let what runs beside finish."""
-        beside = asyncio.ensure_future(self.beside()) if self.beside else None
-        await self.consumer.run(stopping)
-        if self.finish:
+        if self.beside is None or self.finish is None:
+            await self.consumer.run(stopping)
+            return
+        async with asyncio.TaskGroup() as group:  # if either breaks, both end, and the process with them
+            group.create_task(_coroutine(self.beside))
+            await self.consumer.run(stopping)
             await self.finish()
-        if beside:
-            await beside
+
+
+async def _coroutine(work: Callable[[], Awaitable[None]]) -> None:
+    await work()
 
 
 @dataclass(frozen=True, slots=True)

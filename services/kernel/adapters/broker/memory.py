@@ -1,7 +1,8 @@
 """The broker of the embedded default: kombu's `memory://`, for all workers in one process.
 
-It has no confirms (published is confirmed), no dead-lettering, no delivery limit and no single active consumer, and
-nothing in it survives the process. Deliveries wake those who wait for them; nothing polls while nothing flows.
+It has no dead-lettering, no delivery limit and no single active consumer, and nothing in it survives the process: what
+must not be lost with it is confirmed only once it was settled (`kept`), and stays with its sender until then.
+Deliveries wake those who wait for them; nothing polls while nothing flows.
 """
 
 # mypy: disable-error-code="no-untyped-call,no-any-return"
@@ -9,7 +10,7 @@ nothing in it survives the process. Deliveries wake those who wait for them; not
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -40,6 +41,10 @@ class _MemoryChannel(memory.Channel):
         """The queues that a message would reach."""
         return list(self._lookup(exchange, routing_key))
 
+    def length(self, queue: str) -> int:
+        """How many lie in a queue."""
+        return int(self._size(queue))
+
     def requeue(self, queue: str, message: Message) -> None:
         """Put it back at the front. kombu's own way copies it to every queue that its routing key reaches."""
         self.basic_ack(message.delivery_tag)
@@ -58,8 +63,9 @@ def _open_channel() -> _MemoryChannel:
 class MemorySubscription:
     """A consumer of one queue in this process."""
 
-    def __init__(self, queue: str, prefetch: int) -> None:
+    def __init__(self, queue: str, prefetch: int, settled: Callable[[Message], None]) -> None:
         self._queue = queue
+        self._settled = settled
         self._channel = _open_channel()
         self._channel.basic_qos(0, prefetch)
         self._ready: list[Message] = []
@@ -68,6 +74,11 @@ class MemorySubscription:
         self._closed = False
         self._channel.basic_consume(queue, no_ack=False, callback=self._ready.append, consumer_tag=queue)
         _subscriptions.add(self)
+
+    @property
+    def in_work(self) -> bool:
+        """Whether it holds anything that is not settled."""
+        return bool(self._taken or self._ready)
 
     def wake(self, queue: str) -> None:
         """Something was put into this queue."""
@@ -122,8 +133,9 @@ class MemorySubscription:
         if self._closed:
             raise BrokerUnavailable("the subscription was closed")
         for one in deliveries:
-            if self._taken.pop(one.tag, None) is not None:
+            if (message := self._taken.pop(one.tag, None)) is not None:
                 self._channel.basic_ack(one.tag)
+                self._settled(message)
 
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Requeue them at the front, in their order."""
@@ -172,10 +184,16 @@ def _delivery(message: Message) -> Delivery:
 
 
 class MemoryBroker:
-    """The broker port in memory. All of one process share its queues, by name."""
+    """The broker port in memory. All of one process share its queues, by name.
 
-    def __init__(self, topology: Topology) -> None:
+    `kept` tells of a message whether it is confirmed only once a consumer has settled it. Publishing such a message
+    again meanwhile, by the same routing key and key, puts nothing into a queue; afterwards it answers "confirmed".
+    """
+
+    def __init__(self, topology: Topology, *, kept: Callable[[Outgoing], bool] = lambda _message: False) -> None:
         self._topology = topology
+        self._kept = kept
+        self._entrusted: dict[tuple[str, int], bool] = {}
         self._channel: _MemoryChannel | None = None
         self._subscriptions: WeakSet[MemorySubscription] = WeakSet()
 
@@ -200,18 +218,40 @@ class MemoryBroker:
     async def subscribe(self, queue: str, *, prefetch: int) -> MemorySubscription:
         """Consume a queue."""
         self._connected()
-        subscription = MemorySubscription(queue, prefetch)
+        subscription = MemorySubscription(queue, prefetch, self._settled)
         self._subscriptions.add(subscription)
         return subscription
 
     async def publish(self, messages: Sequence[Outgoing]) -> set[int]:
         """Publish all; the keys of those that a queue took, and of those that need none."""
         channel = self._connected()
-        return {message.key for message in messages if self._put(channel, message)}
+        return {message.key for message in messages if self._confirmed(channel, message)}
 
-    def _put(self, channel: _MemoryChannel, message: Outgoing) -> bool:
+    @property
+    def idle(self) -> bool:
+        """Whether nothing lies in a queue, and nothing is in work."""
+        channel = self._connected()
+        in_work = any(subscription.in_work for subscription in self._subscriptions)
+        return not in_work and not any(channel.length(queue.name) for queue in self._topology.queues)
+
+    def _confirmed(self, channel: _MemoryChannel, message: Outgoing) -> bool:
+        if not self._kept(message):
+            return self._put(channel, message)
+        entrusted = (message.routing_key, message.key)
+        if entrusted not in self._entrusted:
+            self._entrusted[entrusted] = False
+            self._put(channel, message, entrusted=entrusted)
+        return self._entrusted[entrusted] and self._entrusted.pop(entrusted)
+
+    def _settled(self, message: Message) -> None:
+        """Whoever asks next whether it is confirmed hears so."""
+        entrusted = message.properties.get("entrusted")
+        if entrusted is not None:
+            self._entrusted[entrusted] = True
+
+    def _put(self, channel: _MemoryChannel, message: Outgoing, *, entrusted: tuple[str, int] | None = None) -> bool:
         queues = channel.routes(self._topology.exchange, message.routing_key)
-        properties = {"message_id": message.message_id, "user_id": message.user_id}
+        properties = {"message_id": message.message_id, "user_id": message.user_id, "entrusted": entrusted}
         prepared = channel.prepare_message(
             message.body, content_type=message.content_type, headers=dict(message.headers), properties=properties
         )

@@ -8,7 +8,6 @@ next start takes it over. After a `kill -9` of itself it recovers from its log o
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,15 +16,13 @@ from services.kernel.adapters.embedded import postmaster
 from services.kernel.adapters.embedded.binaries import Binaries
 from services.kernel.adapters.embedded.cluster import DATABASE, PORT, ROLE, SETTINGS, create, dsn, write_settings
 from services.kernel.adapters.embedded.home import SYSTEM, Home, known_home, new_home
+from services.kernel.adapters.embedded.ownership import InUse as InUse  # noqa: PLC0414 -- raised by `start`
+from services.kernel.adapters.embedded.ownership import own
 from services.kernel.adapters.embedded.programs import Programs
 from services.kernel.runtime.fault import Fault
 
 READY_SECONDS = 60
 LOG_BYTES = 8_000_000
-
-
-class InUse(Fault):
-    """Another process owns this data folder."""
 
 
 class EmbeddedPostgres:
@@ -63,7 +60,7 @@ class EmbeddedPostgres:
         """
         fresh = self._lock is None
         if fresh:
-            self._lock = _own(self._data)
+            self._lock = own(self._data)
         try:
             return self._ready()
         except OSError as error:
@@ -146,29 +143,6 @@ class EmbeddedPostgres:
     def _answers(self, home: Home) -> bool:
         asked = ("-q", "-h", str(home.sockets), "-p", PORT, "-U", ROLE, "-d", DATABASE)
         return self._programs(home).run(None, home.folder, "pg_isready", *asked).returncode == 0
-
-
-def _own(data: Path) -> int:
-    """Take the folder for this process, until it ends however it ends; returns the lock's descriptor."""
-    try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(data / "owner.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        todo = "make it writable, or choose another folder"
-        raise Fault(f"the data folder cannot be used ({error.strerror})", str(data), todo) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        os.close(lock)
-        todo = "stop that one first; other commands reach it as it runs"
-        raise InUse(f"this data folder is in use by process {owner}", str(data), todo) from error
-    if os.geteuid() == 0:
-        folder = data.stat()
-        os.fchown(lock, folder.st_uid, folder.st_gid)
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    return lock
 
 
 def _last_lines(log: Path) -> list[str]:

@@ -87,6 +87,12 @@ class PostgresDesk(DeskReads, DeadLetters):
         async with in_our_words(), self._connection.transaction():
             yield DeskTransaction(self._connection, self.ids)
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[None]:
+        """All reads within the block see the same instant."""
+        async with in_our_words(), self._connection.transaction(isolation="repeatable_read", readonly=True):
+            yield
+
 
 @asynccontextmanager
 async def open_desk(url: str, ids: Ids) -> AsyncIterator[PostgresDesk]:

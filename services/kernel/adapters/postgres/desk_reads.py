@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import TypeAlias
 from uuid import UUID
@@ -103,16 +103,13 @@ class DeskReads(Rows):
         """Notices that have evidence and are not there; 100 at most."""
         return [row["notice_id"] for row in await self._all("desk_chain_orphans")]
 
-    async def roots(self) -> list[DayRoot]:
-        """The daily roots, oldest first."""
+    async def roots(self, days: Collection[date] | None = None) -> list[DayRoot]:
+        """The roots of these days, or all, oldest first."""
+        asked = None if days is None else list(days)
         return [
             DayRoot(row["day"], row["chains"], row["root"], _heads(row["heads"]))
-            for row in await self._all("desk_roots")
+            for row in await self._all("desk_roots", asked)
         ]
-
-    async def day_heads(self, day: date) -> list[tuple[UUID, bytes]]:
-        """The heads of one day as the evidence has them now."""
-        return [(row["notice_id"], row["digest"]) for row in await self._all("root_heads", day)]
 
 
 def _heads(kept: bytes) -> tuple[tuple[UUID, bytes], ...]:

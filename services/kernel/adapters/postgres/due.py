@@ -48,7 +48,7 @@ class RelayReads(Statements):
         return [
             FailedDue(
                 row["failed_id"],
-                row["type"],
+                row["routing_key"],
                 row["attempts"],
                 row["content_type"],
                 json.loads(row["headers"]),

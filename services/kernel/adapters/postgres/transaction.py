@@ -113,6 +113,10 @@ class PostgresTransaction(RelayReads):
         """See the port."""
         return [DueDeadline(**dict(row.items())) for row in await self._all("deadline_claim_due", most)]
 
+    async def lock_wait(self, notice_id: UUID) -> None:
+        """See the port."""
+        await self._all("gate_wait_lock", notice_id)
+
     async def lock_brake(self, kind: str) -> None:
         """See the port."""
         await self._connection.execute(sql("brake_lock"), kind)

@@ -21,7 +21,7 @@ FROM sending_brake;
 -- name: desk_addresses
 -- Suppressed addresses, newest first.
 SELECT address, reason, since FROM suppressed_address
-WHERE $1::text IS NULL OR address LIKE '%' || $1 || '%' ORDER BY since DESC, address LIMIT $2::integer;
+WHERE $1::text IS NULL OR position($1 IN address) > 0 ORDER BY since DESC, address LIMIT $2::integer;
 
 -- name: desk_address_suppress
 -- An address that must not be written to from now on; answers whether it is new.

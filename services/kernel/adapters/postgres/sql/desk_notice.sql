@@ -70,5 +70,5 @@ WHERE NOT EXISTS (SELECT FROM notice n WHERE n.notice_id = e.notice_id) LIMIT 10
 SELECT count(*)::integer AS notices FROM notice;
 
 -- name: desk_roots
--- The daily roots, oldest first, with the heads that they were made of.
-SELECT day, chains, root, heads FROM chain_root ORDER BY day;
+-- The roots of these days, or all, oldest first, with the heads that they were made of.
+SELECT day, chains, root, heads FROM chain_root WHERE $1::date[] IS NULL OR day = ANY($1) ORDER BY day;

@@ -42,7 +42,7 @@ INSERT INTO gate_wait (notice_id, version, look_again_at, looked_at, waiting_for
 SELECT u.notice_id, u.version, u.look_again_at, clock_timestamp(), string_to_array(u.waiting_for, E'\n')
 FROM unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::text[]) AS u(notice_id, version, look_again_at, waiting_for)
 ON CONFLICT (notice_id) DO UPDATE SET version = excluded.version, look_again_at = excluded.look_again_at,
-    looked_at = excluded.looked_at, waiting_for = excluded.waiting_for;
+    looked_at = excluded.looked_at, handed_at = NULL, waiting_for = excluded.waiting_for;
 
 -- name: gate_wait_end
 -- The gate has decided about these notices.
@@ -56,11 +56,17 @@ WHERE gate_wait.notice_id IN (SELECT w.notice_id FROM woken w WHERE w.notice_id 
    OR gate_wait.notice_id IN (SELECT a.notice_id FROM attempt a JOIN woken w ON lower(a.address) = w.address)
    OR gate_wait.waiting_for && (SELECT array_agg(w.reason) FROM woken w WHERE w.reason IS NOT NULL);
 
+-- name: gate_wait_lock
+-- The wait of one notice, locked before the gate reads its facts: who wakes it meanwhile waits, and wakes the new wait.
+SELECT notice_id FROM gate_wait WHERE notice_id = $1::uuid FOR NO KEY UPDATE;
+
 -- name: gate_waits_due
--- Waits whose instant has come in legal time, or that nobody has looked at for a while; again later if no answer comes.
-UPDATE gate_wait SET look_again_at = NULL, looked_at = clock_timestamp() WHERE notice_id IN (
+-- Waits whose instant has come in legal time; those that were handed out without an answer; and, at long last, all others.
+UPDATE gate_wait SET look_again_at = NULL, handed_at = clock_timestamp() WHERE notice_id IN (
     SELECT notice_id FROM gate_wait
-    WHERE look_again_at <= legal_now() OR looked_at < clock_timestamp() - make_interval(secs => $2::float8)
+    WHERE look_again_at <= legal_now()
+       OR handed_at < clock_timestamp() - make_interval(secs => $2::float8)
+       OR (handed_at IS NULL AND looked_at < clock_timestamp() - interval '10 minutes')
     ORDER BY looked_at LIMIT $1::integer FOR UPDATE SKIP LOCKED)
 RETURNING notice_id, version;
 

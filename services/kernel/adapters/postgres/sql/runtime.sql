@@ -52,7 +52,7 @@ FROM resolved WHERE raw_evidence.evidence_id = resolved.evidence_id AND raw_evid
 UPDATE failed_item SET next_at = clock_timestamp() + make_interval(secs => $2::float8), changed_at = clock_timestamp()
 WHERE failed_id IN (SELECT failed_id FROM failed_item WHERE state = 'retry' AND next_at <= clock_timestamp()
                     ORDER BY next_at LIMIT $1::integer FOR UPDATE SKIP LOCKED)
-RETURNING failed_id, type, worker, attempts, content_type, headers::text AS headers, body;
+RETURNING failed_id, routing_key, attempts, content_type, headers::text AS headers, body;
 
 -- name: outbox_append
 -- What is to be told; answers what may be published at once: nothing older of its notice is unsent.
