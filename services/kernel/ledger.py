@@ -174,6 +174,15 @@ class FailedDue:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """How much of one kind of work waits, and since when the oldest does (wall time)."""
+
+    what: str
+    number: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class GatePolicy:
     """What regime and notice type say of the gate: durations in seconds; `kind` None where no sanction follows."""
 
@@ -310,6 +319,9 @@ class RelayFacts(Locks, Protocol):
 
     async def gate_waits(self) -> bool:
         """Whether the gate waits for anything."""
+
+    async def waiting(self) -> list[Waiting]:
+        """Everything that waits."""
 
     async def rootless_days(self, before: date) -> list[date]:
         """UTC days before this one on which chains moved, and that have no root yet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from services.kernel.adapters.broker import MemoryBroker
 from services.kernel.adapters.parts import Parts, open_parts
 from services.kernel.adapters.process import run
 from services.kernel.runtime.program import TimerWorker, Worker
@@ -16,7 +17,7 @@ from services.relay.settings import RelaySettings
 def build(parts: Parts) -> Worker:
     """The worker for what is due, put together."""
     settings = read(RelaySettings)
-    relay = Relay(parts.ledger, parts.broker, parts.ids, settings)
+    relay = Relay(parts.ledger, parts.broker, parts.ids, settings, parts.measures)
     rounds = [
         (settings.every, relay.outbox),
         (settings.every, relay.retries),
@@ -24,8 +25,10 @@ def build(parts: Parts) -> Worker:
         (settings.rescue_grace / 2, relay.rescue),
         (settings.mark_every, relay.mark),
         (60.0, relay.roots),
-        (settings.every, Casualties(parts.ledger, parts.broker).collect),
+        (10.0, relay.measure),
     ]
+    if not isinstance(parts.broker, MemoryBroker):  # which has no dead letters: its workers die with it
+        rounds.append((settings.every, Casualties(parts.ledger, parts.broker).collect))
     return TimerWorker("relay", rounds, parts.ledger)
 
 

@@ -28,6 +28,7 @@ from services.kernel.ledger import FailedDue, Ledger, RelayFacts
 from services.kernel.ports import Broker, Ids, Outgoing
 from services.kernel.runtime.decision import announce
 from services.kernel.runtime.items import ATTEMPTS, FAILED_ID
+from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.publishing import publish_unsent
 from services.relay.settings import RelaySettings
 
@@ -38,8 +39,9 @@ _MIDNIGHT_GRACE = timedelta(minutes=5)
 class Relay:
     """Each method is one round of one kind of due work; True if there may be more at once."""
 
-    def __init__(self, ledger: Ledger, broker: Broker, ids: Ids, settings: RelaySettings) -> None:
-        self._ledger, self._broker, self._ids, self._settings = ledger, broker, ids, settings
+    def __init__(self, ledger: Ledger, broker: Broker, ids: Ids, settings: RelaySettings, measures: Measures) -> None:
+        self._ledger, self._broker, self._ids = ledger, broker, ids
+        self._settings, self._measures = settings, measures
 
     async def outbox(self) -> bool:
         """Publish what is older than the grace time; one process at a time, so that order holds."""
@@ -97,6 +99,15 @@ class Relay:
             "mark.sent.v1", MarkSentV1(mark_id=mark_id, sent_at=clock.legal), event_id=str(mark_id), trial=clock.trial
         )
         await self._broker.publish([Outgoing(0, told.type, told.body)])
+        return False
+
+    async def measure(self) -> bool:
+        """Tell `/metrics` what waits, and for how long the oldest has: nothing may be stuck unseen."""
+        async with self._ledger.begin() as tx:
+            wall = (await tx.clock()).wall
+            waiting = await tx.waiting()
+        for each in waiting:
+            self._measures.waits(each.what, each.number, (wall - each.since).total_seconds() if each.since else 0.0)
         return False
 
     async def roots(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class Measures:
@@ -21,6 +21,16 @@ class Measures:
             ["worker"],
             registry=self.registry,
         )
+
+        self._waiting = Gauge("duly_waiting", "How much of each kind of work waits", ["what"], registry=self.registry)
+        self._oldest = Gauge(
+            "duly_oldest_seconds", "Seconds that the oldest of each kind has waited", ["what"], registry=self.registry
+        )
+
+    def waits(self, what: str, number: int, seconds: float) -> None:
+        """How much of one kind of work waits, and for how long the oldest has."""
+        self._waiting.labels(what).set(number)
+        self._oldest.labels(what).set(seconds)
 
     @contextmanager
     def batch(self, worker: str, items: int) -> Iterator[None]:

@@ -11,7 +11,7 @@ import asyncpg
 
 from services.kernel.adapters.postgres.connection import Link
 from services.kernel.adapters.postgres.queries import sql
-from services.kernel.ledger import FailedDue, Unsent
+from services.kernel.ledger import FailedDue, Unsent, Waiting
 from services.kernel.ports import Ids
 
 
@@ -80,6 +80,10 @@ class RelayReads(Statements):
     async def gate_waits(self) -> bool:
         """See the port."""
         return bool((await self._one("gate_waits_any"))["exists"])
+
+    async def waiting(self) -> list[Waiting]:
+        """See the port."""
+        return [Waiting(**dict(row.items())) for row in await self._all("waiting")]
 
     async def rootless_days(self, before: date) -> list[date]:
         """See the port."""

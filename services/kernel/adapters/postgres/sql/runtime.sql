@@ -74,3 +74,19 @@ WHERE o.sent_at IS NULL AND o.created_at < clock_timestamp() - make_interval(sec
   AND (o.notice_id IS NULL OR NOT EXISTS (
        SELECT FROM outbox p WHERE p.notice_id = o.notice_id AND p.sent_at IS NULL AND p.outbox_id < o.outbox_id))
 ORDER BY o.outbox_id LIMIT $1::integer;
+
+-- name: waiting
+-- Everything that waits, how much of it, and the seconds that the oldest has waited (wall time): nothing may be stuck.
+SELECT 'outbox' AS what, count(*) AS number, min(created_at) AS since FROM outbox WHERE sent_at IS NULL
+UNION ALL SELECT 'retries', count(*), min(created_at) FROM failed_item WHERE state = 'retry'
+UNION ALL SELECT 'dead_letters', count(*), min(created_at) FROM failed_item WHERE state = 'dead'
+UNION ALL SELECT 'alerts_sending', count(*), min(started_at) FROM attempt WHERE state = 'sending'
+UNION ALL SELECT 'alerts_due', count(*), min(retry_at) FROM attempt WHERE retry_at <= clock_timestamp()
+UNION ALL SELECT 'evidence_' || s.state, count(r.evidence_id), min(r.received_at) - (legal_now() - clock_timestamp())
+    FROM (VALUES ('waiting'), ('retrying'), ('parked'), ('dead')) AS s(state)
+    LEFT JOIN raw_evidence r ON r.state = s.state GROUP BY s.state
+UNION ALL SELECT 'holds', count(*), min(placed_at) - (legal_now() - clock_timestamp()) FROM hold WHERE lifted_at IS NULL
+UNION ALL SELECT 'reversals', count(*), min(required_at) - (legal_now() - clock_timestamp()) FROM reversal WHERE decision IS NULL
+UNION ALL SELECT 'gate', count(*), min(looked_at) FROM gate_wait
+UNION ALL SELECT 'deadlines_due', count(*), min(due_at) - (legal_now() - clock_timestamp())
+    FROM deadline WHERE passed_at IS NULL AND due_at <= legal_now();
