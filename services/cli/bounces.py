@@ -23,6 +23,7 @@ LONGEST_NAME = 44
 """Characters of a path that a table in a terminal shows; piped and JSON lines show all."""
 
 app = App(name="bounces", help="Tell what mail that came back means.")
+app.command("services.cli.ingest:ingest", name="ingest", help="Take in mail that came back, as evidence.")
 
 
 @app.command

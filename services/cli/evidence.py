@@ -1,0 +1,89 @@
+"""`duly evidence …`: what a door took in and nobody has finished with. While it is open it holds sanctions back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from services.cli import screen
+from services.cli.desk import By, Most, Why, at_desk, done, lasting, named, said, short, show_rows
+from services.cli.options import Json
+from services.cli.screen import Column
+
+if TYPE_CHECKING:
+    from services.kernel.adapters.postgres.desk import PostgresDesk
+    from services.kernel.adapters.postgres.desk_reads import Row
+
+COLUMNS = (
+    Column("evidence"), Column("door"), Column("type", fold=True), Column("state"), Column("age"),
+    Column("names", fold=True), Column("outcome", fold=True),
+)  # fmt: skip
+State = Literal["waiting", "retrying", "parked", "dead", "processed", "refused", "cleared"]
+SETTLED = {"processed", "refused", "cleared"}
+MOST_NAMES = 3
+
+app = App(name="evidence", help="See evidence that waits, and clear what needs no more looking at.")
+
+
+@app.command(name="list")
+def show(
+    *,
+    state: Annotated[State | None, Parameter(help="In this state only.")] = None,
+    door: Annotated[Literal["amqp", "mail", "cli"] | None, Parameter(help="From this door only.")] = None,
+    limit: Most = 100,
+    json: Json = False,
+) -> None:
+    """List evidence that is open, oldest first: waiting, retrying, parked (no notice yet), dead (undecodable)."""
+
+    async def work(desk: PostgresDesk) -> list[Row]:
+        return await desk.raw_evidence(settled=state in SETTLED, state=state, door=door, most=limit)
+
+    rows = at_desk(work)
+    if json:
+        show_rows(rows)
+    else:
+        screen.table(COLUMNS, map(_cells, rows), empty="No evidence is open.")
+
+
+def _cells(row: Row) -> tuple[object, ...]:
+    return (
+        short(row["evidence_id"]), row["door"], row["type"], row["state"], lasting(row["age"]), _names(row),
+        row["outcome"],
+    )  # fmt: skip
+
+
+def _names(row: Row) -> str:
+    """What it names, as far as its door could tell."""
+    addresses = row["addresses"] if isinstance(row["addresses"], list) else []
+    more = f" and {len(addresses) - MOST_NAMES} more" if len(addresses) > MOST_NAMES else ""
+    names = [
+        f"notice {short(row['notice_id'])}" if row["notice_id"] else "",
+        f"{row['source'] or '?'}: {row['source_ref']}" if row["source_ref"] else "",
+        f"source {row['source']}" if row["source"] and not row["source_ref"] else "",
+        ", ".join(addresses[:MOST_NAMES]) + more,
+    ]
+    return "; ".join(name for name in names if name) or "nothing: it holds every sanction"
+
+
+@app.command
+def clear(
+    evidence: Annotated[str, Parameter(help="Its id, or how the id ends.")],
+    /,
+    *,
+    reason: Why,
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Say that a piece of evidence needs no more looking at; it no longer holds sanctions back."""
+    word = said(by, reason)
+
+    async def work(desk: PostgresDesk) -> dict[str, object]:
+        from services.kernel.runtime.desk import clear_evidence  # noqa: PLC0415 -- heavy
+
+        evidence_id = await named(desk, "evidence", evidence)
+        notice_id = await clear_evidence(desk, evidence_id, word)
+        return {"evidence_id": evidence_id, "notice_id": notice_id, "cleared_by": word.by}
+
+    told = at_desk(work)
+    done(f"evidence {told['evidence_id']} is cleared by {word.by}", told, json=json)

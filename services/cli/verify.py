@@ -1,0 +1,167 @@
+"""`duly notices verify`: recomputes chains, states and daily roots, from the database or from an export alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from services.cli import screen
+from services.cli.desk import all_named, at_desk
+from services.cli.export import Checked, check_export
+from services.cli.screen import Column
+from services.kernel.domain.proof import DayRoot, check_against_roots, check_notice, check_root
+from services.kernel.runtime.fault import Exit, Fault
+
+if TYPE_CHECKING:
+    from services.kernel.adapters.postgres.desk import PostgresDesk
+    from services.kernel.domain.notice import Notice
+
+PAGE = 500
+COLUMNS = (Column("notice or root"), Column("what is wrong", fold=True))
+FIRST = UUID(int=0)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was checked, and what is wrong with what."""
+
+    notices: int = 0
+    facts: int = 0
+    roots: int = 0
+    faults: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, whose: object, problems: Sequence[str]) -> None:
+        """Note what is wrong with a notice or a root."""
+        self.faults += [(str(whose), problem) for problem in problems]
+
+
+def verify(notices: Sequence[str], *, everything: bool, file: Path | None, json: bool) -> int:
+    """Check the named notices, or all, or one export; returns the exit code."""
+    if (bool(notices) + everything + (file is not None)) != 1:
+        raise Fault("what is to be checked?", "", "name notices, or --all, or --file EXPORT", code=Exit.USAGE)
+    if file is not None:
+        return _offline(file, json=json)
+
+    async def work(desk: PostgresDesk) -> Findings:
+        async with desk.snapshot():
+            return await (_all(desk) if everything else _some(desk, notices))
+
+    return _tell(at_desk(work), json=json)
+
+
+async def _some(desk: PostgresDesk, texts: Sequence[str]) -> Findings:
+    found = Findings()
+    notices = await desk.notices_named(await all_named(desk, "notice", texts))
+    chains = await desk.chains([notice.notice_id for notice in notices])
+    roots = await desk.roots({fact.at.date() for facts in chains.values() for fact in facts})
+    _check_roots(found, roots)
+    await _check(desk, found, notices, roots, _known(roots))
+    return found
+
+
+async def _all(desk: PostgresDesk) -> Findings:
+    found, roots = Findings(), await desk.roots()
+    _check_roots(found, roots)
+    known = _known(roots)
+    with screen.progress("checking", await desk.count_notices()) as advance:
+        async for notices in _pages(desk):
+            await _check(desk, found, notices, roots, known)
+            advance(len(notices))
+    for notice_id in {*known, *await desk.orphans()}:
+        found.add(notice_id, ["there is evidence of it, or a root knows it, but the notice is gone"])
+    return found
+
+
+async def _pages(desk: PostgresDesk) -> AsyncIterator[list[Notice]]:
+    last = FIRST
+    while notices := await desk.notices_after(last, PAGE):
+        yield notices
+        last = notices[-1].notice_id
+
+
+def _known(roots: Sequence[DayRoot]) -> dict[UUID, dict[date, bytes]]:
+    """What the roots know, by notice."""
+    known: dict[UUID, dict[date, bytes]] = {}
+    for root in roots:
+        for notice_id, digest in root.heads:
+            known.setdefault(notice_id, {})[root.day] = digest
+    return known
+
+
+def _check_roots(found: Findings, roots: Sequence[DayRoot]) -> None:
+    for root in roots:
+        found.roots += 1
+        found.add(f"root of {root.day}", check_root(root))
+
+
+async def _check(
+    desk: PostgresDesk,
+    found: Findings,
+    notices: Sequence[Notice],
+    roots: Sequence[DayRoot],
+    known: dict[UUID, dict[date, bytes]],
+) -> None:
+    """Check some notices; what the roots know of them is taken out of `known`."""
+    rooted = {root.day for root in roots}
+    chains = await desk.chains([notice.notice_id for notice in notices])
+    for notice in notices:
+        facts = chains[notice.notice_id]
+        found.notices += 1
+        found.facts += len(facts)
+        found.add(notice.notice_id, check_notice(facts, notice.chain_head, notice.state))
+        found.add(notice.notice_id, check_against_roots(facts, rooted, known.pop(notice.notice_id, {})))
+
+
+def _tell(found: Findings, *, json: bool) -> int:
+    if json:
+        faults = [{"of": whose, "fault": what} for whose, what in found.faults]
+        told = {"notices": found.notices, "facts": found.facts, "roots": found.roots}
+        screen.json_line({**told, "ok": not faults, "faults": faults})
+    else:
+        if found.faults:
+            screen.table(COLUMNS, found.faults)
+        checked = f"{found.notices} notices with {found.facts} facts and {found.roots} daily roots checked"
+        wrong = len({whose for whose, _ in found.faults})
+        screen.line(f"{checked}: {f'{wrong} at fault' if wrong else 'all sound'}", screen.BAD if wrong else screen.GOOD)
+    return Exit.NO if found.faults else Exit.OK
+
+
+# --- without a database -----------------------------------------------------------------------------------------------
+
+
+def _offline(file: Path, *, json: bool) -> int:
+    try:
+        checked = [check_export(line) for line in file.read_bytes().splitlines() if line.strip()]
+    except OSError as error:
+        raise Fault(
+            f"the export cannot be read ({error.strerror})", str(file), "name a file", code=Exit.USAGE
+        ) from error
+    except ValueError as error:
+        todo = "make one with: duly notices show NOTICE --json"
+        raise Fault("this is no export of a notice", str(file), todo, code=Exit.USAGE) from error
+    if not checked:
+        raise Fault("the file is empty", str(file), "make one with: duly notices show NOTICE --json", code=Exit.USAGE)
+    for each in checked:
+        _tell_export(each, json=json)
+    return Exit.NO if any(each.problems for each in checked) else Exit.OK
+
+
+def _tell_export(checked: Checked, *, json: bool) -> None:
+    if json:
+        roots = {str(day): root for day, root in checked.roots}
+        told = {"notice_id": checked.notice_id, "facts": checked.facts, "roots": roots}
+        screen.json_line({**told, "ok": not checked.problems, "faults": checked.problems})
+        return
+    sound = not checked.problems
+    screen.line(
+        f"notice {checked.notice_id}: {checked.facts} facts, {'sound' if sound else 'at fault'}",
+        screen.GOOD if sound else screen.BAD,
+    )
+    for problem in checked.problems:
+        screen.line(f"  {problem}")
+    for day, root in checked.roots:
+        screen.line(f"  compare with the root published for {day}: {root}")
