@@ -33,7 +33,7 @@ def test_every_state_is_in_the_diagram(state: State) -> None:
 def test_every_group_of_commands_that_readme_names_is_one() -> None:
     app = (CHECKOUT / "services" / "cli" / "app.py").read_text()
     registered = set(re.findall(r'name="([a-z-]+)", group=', app))
-    assert {name for name in re.findall(r"\bduly ([a-z][a-z-]+)\b", README) if name != "with"} <= registered
+    assert set(re.findall(r"(?:^|`)duly ([a-z][a-z-]+)\b", README, re.MULTILINE)) <= registered
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([a-z][^)]*)\)", README))
