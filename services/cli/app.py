@@ -34,6 +34,20 @@ app = App(
 app["--help"].group = THIS
 app["--version"].group = THIS
 
+app.command("services.cli.up:up", name="up", group=RUN, help="Run everything in this process, embedded by default.")
+app.command(
+    "services.cli.trial.command:trial", name="trial", group=RUN, help="Play a day through the real workers."
+)
 app.command("services.cli.run:run", name="run", group=RUN, help="Run one worker in this process.")
+app.command("services.cli.publish:publish", name="publish", group=RUN, help="Publish events from a file.")
+app.command("services.cli.notices:app", name="notices", group=LOOK, help="See notices, their story, and its proof.")
+app.command("services.cli.holds:app", name="holds", group=LOOK, help="Stop a sanction until a person has decided.")
+app.command("services.cli.deadlines:app", name="deadlines", group=LOOK, help="Give more time.")
+app.command("services.cli.sanctions:app", name="sanctions", group=LOOK, help="See, stop and decide sanctions.")
+app.command("services.cli.evidence:app", name="evidence", group=LOOK, help="See evidence that waits, and clear it.")
+app.command("services.cli.dead_letters:app", name="dead-letters", group=LOOK, help="See, mend and replay what failed.")
+app.command("services.cli.sending:app", name="sending", group=LOOK, help="See and release the brake on all mail.")
+app.command("services.cli.addresses:app", name="addresses", group=LOOK, help="Addresses that must not be written to.")
 app.command("services.cli.bounces:app", name="bounces", group=LOOK, help="Tell what mail that came back means.")
+app.command("services.cli.doctor:doctor", name="doctor", group=PREPARE, help="Check every setting and connection.")
 app.command("services.cli.migrate:migrate", name="migrate", group=PREPARE, help="Bring the database up to date.")

@@ -74,7 +74,8 @@ def json_line(told: object) -> None:
 def tell(fault: Fault) -> None:
     """Tell a fault: what, where, what to do."""
     out = errors()
-    out.print(Text.assemble(("duly: ", BAD), visible(fault.what)), soft_wrap=True)
+    what = "\n".join(map(visible, fault.what.splitlines()))  # a list of faults has a line for each
+    out.print(Text.assemble(("duly: ", BAD), what), soft_wrap=True)
     for heading, text in (("where", fault.where), ("to do", fault.todo)):
         if text:
             out.print(Text.assemble((f"  {heading}  ", QUIET), visible(text)), soft_wrap=True)

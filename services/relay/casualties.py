@@ -1,4 +1,8 @@
-"""Collecting what killed its worker: run once more alone, and dead if it kills again."""
+"""Collecting what died with its workers: run once more alone, and dead if it is this very item that kills them.
+
+The broker counts a delivery for everything that a dead worker held, so its dead letters are mostly neighbours. Which of
+them was in work each time, the workers themselves have marked.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,16 @@ import asyncio
 
 import structlog
 
-from schemas.catalogue import CASUALTIES, CATALOGUE
+from schemas.catalogue import CASUALTIES, CATALOGUE, DELIVERY_LIMIT
 from services.kernel.ledger import Ledger
 from services.kernel.ports import Broker, Delivery, Subscription
 from services.kernel.runtime.batch import failure_of
 from services.kernel.runtime.decision import dead, later
-from services.kernel.runtime.items import FAILED_ID, items_of
+from services.kernel.runtime.items import failed_id_of, items_of
 
 log = structlog.get_logger()
+_OWN_DEATHS = DELIVERY_LIMIT // 2
+"""In so many of its deliveries an item was itself in work when the worker died: it is no mere neighbour."""
 _ROUND = 1.0
 """Seconds after which it looks up, whether it should stop."""
 
@@ -43,12 +49,14 @@ class Casualties:
     async def _keep(self, delivery: Delivery) -> None:
         entry = CATALOGUE.get(delivery.routing_key)
         worker = entry.consumer if entry and entry.consumer else "unknown"
-        again = FAILED_ID in delivery.headers
-        decision = dead("it killed its worker again, alone") if again else later("its worker died over and over", 0)
-        failures = [failure for item in items_of(delivery, worker) if (failure := failure_of(item, decision))]
+        failed_id = failed_id_of(delivery)
         async with self._ledger.begin() as tx:
+            begun = await tx.begun(failed_id) if failed_id else 0
+            kills = begun >= _OWN_DEATHS
+            decision = dead("it killed its worker again, alone") if kills else later("its worker died over and over", 0)
+            failures = [failure for item in items_of(delivery, worker) if (failure := failure_of(item, decision))]
             await tx.finish(worker, [], failures)
-        log.error("message.casualty", consumer=worker, message_type=delivery.routing_key, dead=int(again))
+        log.error("message.casualty", consumer=worker, message_type=delivery.routing_key, dead=int(kills))
 
 
 async def _within_a_round(subscription: Subscription) -> list[Delivery]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ async def open_house(folder: Path, *, trial: bool = False) -> AsyncIterator[Hous
     """Open a house in this folder, and close it at the end of the block.
 
     The workers read their settings from the environment: what is not set there is set to the house's own. `trial`: a
-    fresh database with a simulated clock.
+    fresh database with a simulated clock, and an empty mailbox.
 
     Raises:
         Fault: another process owns the folder, a setting is wrong, or a part cannot start.
@@ -83,6 +84,8 @@ async def open_house(folder: Path, *, trial: bool = False) -> AsyncIterator[Hous
         applied = await migrate(database, trial=trial)
         parts = await put_together("up", database, _broker(), connections=CONNECTIONS)
         stack.push_async_callback(parts.close)
+        if trial:
+            shutil.rmtree(folder / "mail", ignore_errors=True)
         mailbox = await _mailbox(folder, parts, stack)
         async with parts.ledger.begin() as tx:
             refuse_outside(await tx.clock(), read(MailSettings).address, read(BrokerSettings).address)

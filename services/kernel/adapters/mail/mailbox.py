@@ -109,6 +109,11 @@ class Mailbox:
         """All mails, oldest first."""
         return tuple(self._mails.read(mail_id) for mail_id in self._mails.ids())
 
+    @property
+    def idle(self) -> bool:
+        """Whether every report was taken."""
+        return not self._reports.ids()
+
     def _dialogue(self) -> SMTP:
         loop = asyncio.get_running_loop()
         return SMTP(

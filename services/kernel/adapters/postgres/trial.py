@@ -25,6 +25,7 @@ class Rest:
 
     now: datetime
     moving: dict[str, int]
+    dead_letters: int
     next_at: datetime | None
 
 
@@ -54,7 +55,7 @@ class TrialReads(Statements):
         """What still moves."""
         row = await self._one("trial_rest")
         moving = {kind: row[kind] for kind in _MOVING if row[kind]}
-        return Rest(row["now"], moving, row["next_at"])
+        return Rest(row["now"], moving, row["dead_letters"], row["next_at"])
 
     async def standings(self, refs: Sequence[str]) -> dict[str, Standing]:
         """The notices of these references."""
@@ -69,10 +70,10 @@ class TrialReads(Statements):
         told = [json.loads(row["body"])["data"] for row in await self._all("trial_refusals")]
         return {data["source_ref"]: "; ".join(data["reasons"]) for data in told if data.get("source_ref")}
 
-    async def failed(self, body: bytes) -> tuple[UUID, str, str] | None:
-        """The failed item that holds this message: its id, state and reason."""
+    async def failed(self, body: bytes) -> UUID | None:
+        """The dead letter that this message became."""
         rows = await self._all("trial_failed", body)
-        return (rows[0]["failed_id"], rows[0]["state"], rows[0]["reason"]) if rows else None
+        return rows[0]["failed_id"] if rows else None
 
     async def ahead_to(self, instant: datetime) -> datetime:
         """Move legal time to an instant, never back; answers what it is now."""

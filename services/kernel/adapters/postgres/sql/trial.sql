@@ -10,6 +10,7 @@ SELECT legal_now() AS now,
        (SELECT count(*) FROM deadline WHERE passed_at IS NULL AND due_at <= legal_now())::integer AS deadlines,
        (SELECT count(*) FROM gate_wait
         WHERE look_again_at <= legal_now() OR 'mark_missing' = ANY (waiting_for))::integer AS gates,
+       (SELECT count(*) FROM failed_item WHERE state = 'dead')::integer AS dead_letters,
        least((SELECT min(due_at) FROM deadline d JOIN notice n ON n.notice_id = d.notice_id
               WHERE d.passed_at IS NULL AND n.state = 'served'),
              (SELECT min(look_again_at) FROM gate_wait)) AS next_at;
@@ -33,5 +34,5 @@ WHERE n.source_ref = ANY ($1::text[]);
 SELECT body FROM outbox WHERE type = 'notice.refused.v1';
 
 -- name: trial_failed
--- The failed item of a message, by its body as it was published.
-SELECT failed_id, state, reason FROM failed_item WHERE body = $1::bytea ORDER BY created_at DESC LIMIT 1;
+-- The dead letter that a message became, by its body as it was published.
+SELECT failed_id FROM failed_item WHERE body = $1::bytea AND state = 'dead' ORDER BY created_at DESC LIMIT 1;

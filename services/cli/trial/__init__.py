@@ -1,0 +1,1 @@
+"""`duly trial`: a day from a file, played through the real workers in this process, and judged."""

@@ -1,0 +1,124 @@
+"""Playing a day: requests, acts and deadlines in the order of legal time, then the judgement.
+
+The clock is the database's simulated one. Whenever all is at rest it jumps to what comes next: an act, a deadline, or
+the instant for which the gate waits. Nothing sleeps: a jump is followed by looking until everything is at rest again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.cli.trial.day import Act, Day, Story
+from services.cli.trial.stage import Stage
+from services.kernel.adapters.postgres.trial import Rest, Standing
+from services.kernel.domain.chain import verify
+
+REFUSED = "refused"
+_A_MOMENT = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is seen of all stories at one look. `refusals` has the reasons of those that became no notice."""
+
+    day: Day
+    started: datetime
+    now: datetime
+    standings: Mapping[str, Standing]
+    refusals: Mapping[str, str]
+    dead_letters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one story ended, beside what was expected of it. `state` None: nothing ever came of the request."""
+
+    story: Story
+    notice_id: str | None
+    state: str | None
+    sanction: str | None
+    hold: str | None
+    broken: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended as expected, on a chain that verifies."""
+        expect = self.story.expect
+        ended = (self.state, self.sanction or "none", self.hold or "none")
+        return not self.broken and ended == (expect.state, expect.sanction, expect.hold)
+
+
+Watch = Callable[[Scene], None]
+
+
+async def play(stage: Stage, day: Day, watch: Watch) -> list[Outcome]:
+    """Play a day to its end and judge it; `watch` sees every look.
+
+    Raises:
+        Fault: an act cannot be done, or the workers do not come to rest.
+    """
+    started = (await stage.reads.rest()).now
+    look = _looking(stage, day, started, watch)
+    for story in day.stories:
+        await stage.ask(story)
+    agenda = sorted(((act.day, story, act) for story in day.stories for act in story.acts), key=lambda entry: entry[0])
+    end = started + timedelta(days=day.days)
+    while True:
+        rest = await stage.rest(look)
+        if agenda and _at(started, agenda[0][0]) <= rest.now:
+            await _perform(stage, agenda.pop(0))
+        elif rest.now >= end:
+            return await _judged(stage, day)
+        else:
+            await stage.reads.ahead_to(_next(started, agenda, rest, end))
+
+
+def _at(started: datetime, day: float) -> datetime:
+    return started + timedelta(days=day)
+
+
+def _next(started: datetime, agenda: list[tuple[float, Story, Act]], rest: Rest, end: datetime) -> datetime:
+    """What comes next in legal time. An instant is over a moment later."""
+    comes = [end]
+    if agenda:
+        comes.append(_at(started, agenda[0][0]))
+    if rest.next_at is not None and rest.next_at > rest.now:
+        comes.append(rest.next_at + _A_MOMENT)
+    return min(comes)
+
+
+async def _perform(stage: Stage, entry: tuple[float, Story, Act]) -> None:
+    _, story, act = entry
+    standing = (await stage.reads.standings([story.story])).get(story.story)
+    await stage.perform(story, act, standing)
+
+
+def _looking(stage: Stage, day: Day, started: datetime, watch: Watch) -> Callable[[Rest], Awaitable[None]]:
+    names = [story.story for story in day.stories]
+
+    async def look(rest: Rest) -> None:
+        standings = await stage.reads.standings(names)
+        watch(Scene(day, started, rest.now, standings, await stage.reads.refusals(), rest.dead_letters))
+
+    return look
+
+
+async def _judged(stage: Stage, day: Day) -> list[Outcome]:
+    names = [story.story for story in day.stories]
+    standings, refusals = await stage.reads.standings(names), await stage.reads.refusals()
+    notices = await stage.desk.notices_named([standing.notice_id for standing in standings.values()])
+    chains = await stage.desk.chains([notice.notice_id for notice in notices])
+    broken = {n.notice_id: tuple(verify(chains[n.notice_id], n.chain_head)) for n in notices}
+    outcomes = []
+    for story in day.stories:
+        found = standings.get(story.story)
+        if found is None:
+            outcomes.append(Outcome(story, None, REFUSED if story.story in refusals else None, None, None))
+        else:
+            hold = found.holds[-1] if found.holds else None
+            outcomes.append(
+                Outcome(story, str(found.notice_id), found.state, found.sanction, hold, broken[found.notice_id])
+            )
+    return outcomes
