@@ -14,12 +14,14 @@ from cyclopts import CycloptsError
 from services.cli import screen
 from services.cli.app import app
 from services.kernel.runtime.fault import Exit, Fault
+from services.kernel.runtime.logging import configure
 
 INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command of `sys.argv` and leave with its exit code."""
+    """Run the command of `sys.argv` and leave with its exit code; what is logged goes to stderr."""
+    configure("duly", "warning")
     sys.exit(run(sys.argv[1:]))
 
 

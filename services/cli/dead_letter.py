@@ -118,7 +118,7 @@ def mended_of(file: Path, row: Row, whole: Row, *, raw: bool) -> Mended:
     except ValidationError as error:
         raise _still(file, "; ".join(f"data.{fault}" for fault in faults(error))) from None
     kept = {name: value for name, value in headers.items() if not name.lower().startswith(_ATTRIBUTES)}
-    return Mended(body, envelope.type, CONTENT_TYPE, kept)
+    return Mended(body, envelope.type, CONTENT_TYPE, kept, envelope.type)
 
 
 def _still(file: Path, what: str) -> Fault:

@@ -25,6 +25,10 @@ COLUMNS = (
     Column("dead letter"), Column("worker"), Column("type", fold=True), Column("tries", number=True), Column("age"),
     Column("notice", fold=True), Column("state"), Column("reason", fold=True),
 )  # fmt: skip
+NARROW = (
+    Column("dead letter"), Column("type"), Column("notice"), Column("worker", fold=True),
+    Column("reason", fold=True),
+)  # fmt: skip
 PLANS = (Column("dead letter"), Column("would be"), Column("why", fold=True))
 OPEN = {"dead", "retry", "replaying"}
 CHUNK = 200
@@ -66,13 +70,23 @@ def show_all(
     if json:
         show_rows(rows)
     else:
-        screen.table(COLUMNS, map(_cells, rows), empty="There is no such dead letter.")
+        columns, cells = (NARROW, _narrow) if screen.console().is_terminal else (COLUMNS, _cells)
+        screen.table(columns, map(cells, rows), empty="There is no such dead letter.")
 
 
 def _cells(row: Row) -> tuple[object, ...]:
     return (
         short(row["failed_id"]), row["worker"], row["type"], row["attempts"], lasting(row["age"]),
         row["source_ref"] or short(row["notice_id"]), row["state"], row["reason"],
+    )  # fmt: skip
+
+
+def _narrow(row: Row) -> tuple[object, ...]:
+    """The same for a terminal, which has no room for as many columns."""
+    tries = "1 try" if row["attempts"] == 1 else f"{row['attempts']} tries"
+    return (
+        short(row["failed_id"]), row["type"], row["source_ref"] or short(row["notice_id"]),
+        f"{row['worker']}: {row['state']}, {tries}, {lasting(row['age'])}", row["reason"],
     )  # fmt: skip
 
 

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from services.kernel.adapters.postgres.desk_reads import Row
 
 COLUMNS = (
-    Column("hold"), Column("notice"), Column("kind"), Column("since"), Column("by", fold=True),
-    Column("reason", fold=True), Column("lifted", fold=True),
+    Column("hold"), Column("notice"), Column("kind", fold=True), Column("since"), Column("by", fold=True),
+    Column("reason", fold=True),
 )  # fmt: skip
+LIFTED = (*COLUMNS, Column("lifted", fold=True))
 Kind = Annotated[HoldKind, Parameter(help="Why no sanction may fire.")]
 Notice = Annotated[str, Parameter(help="A notice: its id, how the id ends, or upstream's reference.")]
 Hold = Annotated[str, Parameter(help="A hold: its id, or how the id ends.")]
@@ -46,15 +47,14 @@ def show(
     if json:
         show_rows(rows)
     else:
-        screen.table(COLUMNS, map(_cells, rows), empty="No hold is open.")
+        screen.table(LIFTED if lifted else COLUMNS, map(_cells, rows), empty="No hold is open.")
 
 
 def _cells(row: Row) -> tuple[object, ...]:
-    lifted = f"{minute(row['lifted_at'])} {row['lifted_by']}: {row['lift_reason']}" if row["lifted_at"] else ""
-    return (
-        short(row["hold_id"]), row["source_ref"], row["kind"], minute(row["placed_at"]), row["placed_by"],
-        row["reason"], lifted,
-    )  # fmt: skip
+    """One row; what is lifted has one cell more, which the table of open holds has no column for."""
+    lifted = (f"{minute(row['lifted_at'])} {row['lifted_by']}: {row['lift_reason']}",) if row["lifted_at"] else ()
+    kind, since = str(row["kind"]).replace("_", " "), minute(row["placed_at"])[:10]
+    return short(row["hold_id"]), row["source_ref"], kind, since, row["placed_by"], row["reason"], *lifted
 
 
 @app.command

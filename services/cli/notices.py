@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from services.kernel.domain.chain import Fact
 
 COLUMNS = (
-    Column("notice"), Column("reference", fold=True), Column("type", fold=True), Column("business"), Column("state"),
-    Column("accepted"), Column("deadline"), Column("sanction", fold=True),
+    Column("notice"), Column("reference"), Column("type", fold=True), Column("state"), Column("deadline (UTC)"),
+    Column("sanction", fold=True),
 )  # fmt: skip
 FACTS = (Column("#", number=True), Column("at (UTC)"), Column("what"), Column("by"), Column("details", fold=True))
 ATTEMPTS = (
@@ -67,11 +67,9 @@ def show_all(
 
 def _cells(row: Row) -> tuple[object, ...]:
     held = f"held ({row['open_holds']})" if row["open_holds"] else ""
-    sanction = ", ".join(str(part) for part in (row["sanction"], held) if part)
-    return (
-        short(row["notice_id"]), row["source_ref"], row["notice_type"], row["business_id"], row["state"],
-        minute(row["accepted_at"])[:10], minute(row["deadline_at"])[:10], sanction,
-    )  # fmt: skip
+    sanction = ", ".join(str(part).replace("_", " ") for part in (row["sanction"], held) if part)
+    deadline = minute(row["deadline_at"])
+    return short(row["notice_id"]), row["source_ref"], row["notice_type"], row["state"], deadline, sanction
 
 
 @app.command
@@ -131,10 +129,14 @@ def _fact(fact: Fact) -> tuple[object, ...]:
 
 
 def _details(data: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}: {_cut(_flat(value))}" for name, value in data.items() if value not in (None, [], ""))
+    return ", ".join(
+        f"{name}: {_cut(_flat(name, value))}" for name, value in data.items() if value not in (None, [], "")
+    )
 
 
-def _flat(value: object) -> str:
+def _flat(name: str, value: object) -> str:
+    if name.endswith("_id"):
+        return short(value)
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

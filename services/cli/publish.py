@@ -115,18 +115,22 @@ async def _to_broker(events: Sequence[Envelope], address: str, give_up_after: fl
     """
     from schemas.catalogue import EXCHANGE  # noqa: PLC0415 -- heavy
     from services.kernel.adapters.broker import Topology, open_broker  # noqa: PLC0415 -- heavy
+    from services.kernel.ports import BrokerUnavailable  # noqa: PLC0415 -- heavy
     from services.upstream.publisher import NotConfirmed, Patience, until_confirmed  # noqa: PLC0415 -- heavy
 
     broker = open_broker(address, Topology(exchange=EXCHANGE, queues=()), "duly publish")
     user = unquote(urlsplit(address).username or "guest")
     confirmed = 0
     try:
+        await broker.connect()
         with screen.progress("publishing", len(events)) as advance:
             for at in range(0, len(events), CHUNK):
                 chunk = events[at : at + CHUNK]
                 await until_confirmed(broker, chunk, Patience(give_up_after), user=user)
                 confirmed += len(chunk)
                 advance(len(chunk))
+    except BrokerUnavailable as away:
+        raise Fault(str(away), "DULY_BROKER_URL", "see duly doctor; nothing was published") from away
     except NotConfirmed as ended:
         what = f"the broker has confirmed {confirmed} of {len(events)} events, and not: {ended}"
         todo = "see duly doctor; then publish the file again: events that carry an id count once"

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     Act: TypeAlias = Callable[[Desk, UUID, Word], Awaitable[SanctionCase]]
 
 COLUMNS = (
-    Column("sanction"), Column("notice"), Column("kind", fold=True), Column("state", fold=True), Column("since"),
+    Column("sanction"), Column("notice"), Column("kind"), Column("state", fold=True), Column("since"),
     Column("waits for", fold=True),
 )  # fmt: skip
 BRAKES = (
-    Column("kind"), Column("brake"), Column("fired in the last hour", number=True), Column("cap", number=True),
-    Column("changed"), Column("by", fold=True), Column("reason", fold=True),
+    Column("kind"), Column("brake"), Column("fired in an hour", number=True), Column("cap", number=True),
+    Column("last change", fold=True),
 )  # fmt: skip
 State = Literal["proposed", "fired", "dropped", "reversal_required", "upheld", "rescinded"]
 Sanction = Annotated[str, Parameter(help="A sanction: its id, or how the id ends.")]
@@ -57,8 +57,9 @@ def show_all(
 
 
 def _cells(row: Row) -> tuple[object, ...]:
-    since = row["fired_at"] or row["proposed_at"]
-    return short(row["sanction_id"]), row["source_ref"], row["kind"], row["state"], minute(since), _waits(row)
+    since = minute(row["fired_at"] or row["proposed_at"])[:10]
+    state = str(row["state"]).replace("_", " ")
+    return short(row["sanction_id"]), row["source_ref"], row["kind"], state, since, _waits(row)
 
 
 def _waits(row: Row) -> str:
@@ -110,8 +111,8 @@ def brakes(*, json: Json = False) -> None:
     cells = (
         (
             row["kind"], "stopped" if row["stopped"] else "off", row["fired_last_hour"],
-            "the regime's" if row["cap_per_hour"] is None else row["cap_per_hour"], minute(row["changed_at"]),
-            row["changed_by"], row["reason"],
+            "the regime's" if row["cap_per_hour"] is None else row["cap_per_hour"],
+            f"{minute(row['changed_at'])} {row['changed_by']}: {row['reason']}",
         )
         for row in rows
     )  # fmt: skip

@@ -27,12 +27,13 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """A message put right, as it is to be sent."""
+    """A message put right, as it is to be sent; `routing_key` None: as before."""
 
     body: bytes
     type: str
     content_type: str
     headers: dict[str, str]
+    routing_key: str | None = None
 
 
 class DeadLetters(Rows):
@@ -71,6 +72,6 @@ class DeadLetters(Rows):
             return bool(
                 await self._all(
                     "desk_dead_mend", failed_id, self._ids.uuid7(), said.by, said.reason, mended.body, mended.type,
-                    mended.content_type, json.dumps(mended.headers),
+                    mended.content_type, json.dumps(mended.headers), mended.routing_key,
                 )
             )  # fmt: skip

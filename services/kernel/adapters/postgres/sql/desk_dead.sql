@@ -47,7 +47,7 @@ kept AS (
     INSERT INTO failed_item_action (action_id, failed_id, at, actor, action, reason, body_before)
     SELECT $2::uuid, b.failed_id, clock_timestamp(), $3::text, 'mend', $4::text, b.body FROM before b)
 UPDATE failed_item SET body = $5::bytea, type = $6::text, content_type = $7::text, headers = $8::jsonb,
-    changed_at = clock_timestamp()
+    routing_key = coalesce($9::text, failed_item.routing_key), changed_at = clock_timestamp()
 FROM before b WHERE failed_item.failed_id = b.failed_id RETURNING failed_item.failed_id;
 
 -- name: desk_dead_discard
