@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,7 +64,7 @@ class Sender:
         self._batch, self._ours_pause = batch, ours_pause
         self._claims: asyncio.Queue[Claim | None] = asyncio.Queue(dialogues * 2)
         self._replies: asyncio.Queue[Settled | None] = asyncio.Queue()
-        self._recent: deque[SendOutcome] = deque(maxlen=BrakeRule().recent)
+        self._recent: tuple[SendOutcome, ...] = ()
         self._dialogues = dialogues
 
     async def send(self, claim: Claim) -> None:
@@ -139,7 +138,7 @@ class Sender:
             failures = [s.claim.notice_id for s in gathered if s.judgement.verdict is not SendVerdict.ACCEPTED]
             opened = await tx.opened(failures) if failures else set()
             sanctions = await tx.sanctions(failures) if failures else {}
-            braked = await self._brake(tx, gathered, clock)
+            braked, recent = await self._brake(tx, gathered, clock)
             changes: list[Change] = []
             for settled in gathered:
                 notice_id = settled.claim.notice_id
@@ -150,19 +149,29 @@ class Sender:
                     change.notice.notice_id: change.notice for change in made if isinstance(change, NoticeSaved)
                 }
                 changes += made
-            return await tx.write(changes)
+            unsent = await tx.write(changes)
+        self._recent = recent  # only now: what is tried again until it is committed counts once
+        return unsent
 
-    async def _brake(self, tx: Transaction, gathered: Sequence[Settled], clock: Clock) -> bool:
-        """Stop sending in a burst of refusals (until a person looks), or when the refusal is ours (for a minute)."""
-        self._recent.extend(
-            SendOutcome(clock.wall, permanent=(settled.reply.code or 0) // 100 == _PERMANENT) for settled in gathered
-        )
-        burst = brake_trips(tuple(self._recent), clock.wall, BrakeRule(window=timedelta(minutes=10)))
-        ours = next((s.judgement.reason for s in gathered if s.judgement.verdict is SendVerdict.OURS), None)
+    async def _brake(
+        self, tx: Transaction, gathered: Sequence[Settled], clock: Clock
+    ) -> tuple[bool, tuple[SendOutcome, ...]]:
+        """Stop sending in a burst of refusals (until a person looks), or when the refusal is ours (for a minute).
+
+        Answers whether refusals decide nothing, and the outcomes that count from here on. While the brake is on, what
+        was in flight decides nothing and counts for nothing, so that whoever releases it begins anew.
+        """
+        if (await tx.sending_brake()).is_on:
+            return True, ()
+        fresh = (SendOutcome(clock.wall, permanent=(s.reply.code or 0) // 100 == _PERMANENT) for s in gathered)
+        recent = (*self._recent, *fresh)[-BrakeRule().recent :]
+        burst = brake_trips(recent, clock.wall, BrakeRule(window=timedelta(minutes=10)))
         if burst is not None:
             await tx.set_sending_brake(burst, None, "notifier")
             log.error("sending.stopped", exc_info=NotNow(burst))
-        elif ours is not None:
+            return True, ()
+        ours = next((s.judgement.reason for s in gathered if s.judgement.verdict is SendVerdict.OURS), None)
+        if ours is not None:
             await tx.set_sending_brake(ours, self._ours_pause, "notifier")
             log.error("sending.paused", exc_info=NotNow(ours))
-        return burst is not None
+        return False, recent
