@@ -80,15 +80,16 @@ async def open_house(folder: Path, *, trial: bool = False) -> AsyncIterator[Hous
     async with AsyncExitStack() as stack:
         lock = own(folder)
         stack.callback(os.close, lock)
+        mail = await asyncio.to_thread(_mail_settings, folder)
         database = read(DatabaseSettings).dsn or await _own_database(folder, stack, trial=trial)
         applied = await migrate(database, trial=trial)
         parts = await put_together("up", database, _broker(), connections=CONNECTIONS)
         stack.push_async_callback(parts.close)
         if trial:
             shutil.rmtree(folder / "mail", ignore_errors=True)
-        mailbox = await _mailbox(folder, parts, stack)
+        mailbox = await _mailbox(folder, parts, mail, stack) if mail.address is None else None
         async with parts.ledger.begin() as tx:
-            refuse_outside(await tx.clock(), read(MailSettings).address, read(BrokerSettings).address)
+            refuse_outside(await tx.clock(), mail.address, read(BrokerSettings).address)
         embedded = _embedded(mailbox)
         if "database" in embedded:
             await parts.ledger.pool.execute(sql("attempts_orphan"))
@@ -106,8 +107,7 @@ def _broker() -> Broker:
     address = read(BrokerSettings).address
     if address:
         return open_broker(address, topology_of_catalogue(), "duly up")
-    for name, value in ALONE.items():
-        os.environ.setdefault(name, value)
+    _unless_set(ALONE)
     return MemoryBroker(topology_of_catalogue(), kept=_is_request)
 
 
@@ -117,16 +117,26 @@ def _is_request(message: Outgoing) -> bool:
     return entry is not None and entry.producer == "upstream" and FAILED_ID not in message.headers
 
 
-async def _mailbox(folder: Path, parts: Parts, stack: AsyncExitStack) -> Mailbox | None:
-    """The built-in mailbox, unless the settings name a mail system; then they name all that goes with it, too."""
-    os.environ.setdefault("DULY_TOKEN_KEYS", await asyncio.to_thread(kept_key, folder / "keys"))
-    if os.environ.get("DULY_SMTP_URL"):
-        return None
-    os.environ.setdefault("DULY_MAIL_FROM", MAIL_FROM)
-    os.environ.setdefault("DULY_BOUNCE_DOMAIN", BOUNCE_DOMAIN)
-    for name, value in NEAR.items():
-        os.environ.setdefault(name, value)
-    mail = read(MailSettings)
+def _mail_settings(folder: Path) -> MailSettings:
+    """What the environment says of mail. Invented addresses stand in for missing ones with the built-in mailbox alone.
+
+    Raises:
+        Fault: a mail system is named, and not all that goes with it; or the key cannot be kept.
+    """
+    if not os.environ.get("DULY_TOKEN_KEYS"):
+        os.environ["DULY_TOKEN_KEYS"] = kept_key(folder / "keys")
+    if not os.environ.get("DULY_SMTP_URL"):
+        _unless_set({"DULY_MAIL_FROM": MAIL_FROM, "DULY_BOUNCE_DOMAIN": BOUNCE_DOMAIN, **NEAR})
+    return read(MailSettings)
+
+
+def _unless_set(defaults: Mapping[str, str]) -> None:
+    """Set what is not set, or empty, which is the same."""
+    os.environ.update({name: value for name, value in defaults.items() if not os.environ.get(name)})
+
+
+async def _mailbox(folder: Path, parts: Parts, mail: MailSettings, stack: AsyncExitStack) -> Mailbox:
+    """The built-in mailbox; what comes back to it goes through the mail door into the ledger."""
 
     async def take_in(raw: bytes, recipient: str) -> None:
         """What comes back is evidence in the ledger before it counts as taken."""
