@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import structlog
 
-from services.kernel.ledger import Ledger, LedgerUnavailable
+from services.kernel.ledger import Ledger, LedgerRerun, LedgerUnavailable
 from services.kernel.ports import Broker, BrokerUnavailable, Delivery, Subscription
 from services.kernel.runtime.batch import run_batch
 from services.kernel.runtime.decision import Handler, NotNow
@@ -122,6 +122,8 @@ async def repeat(stopping: asyncio.Event, every: float, work: Callable[[], Await
         except (LedgerUnavailable, BrokerUnavailable) as away:
             log.warning("work.paused", exc_info=away)
             more = False
+        except LedgerRerun:
+            more = True
         if not more:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), every)
