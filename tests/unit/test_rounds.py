@@ -11,7 +11,10 @@ from services.kernel.ports import BrokerUnavailable
 from services.kernel.runtime.consumer import repeat
 
 
-@pytest.mark.parametrize("fault", [LedgerRerun("DeadlockDetectedError"), LedgerUnavailable("away"), BrokerUnavailable()])
+_FAULTS = [LedgerRerun("DeadlockDetectedError"), LedgerUnavailable("away"), BrokerUnavailable()]
+
+
+@pytest.mark.parametrize("fault", _FAULTS, ids=lambda fault: type(fault).__name__)
 async def test_a_round_that_was_chosen_as_victim_or_found_a_neighbour_away_is_done_again(fault: Exception) -> None:
     stopping, rounds = asyncio.Event(), 0
 
