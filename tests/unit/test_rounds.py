@@ -10,7 +10,6 @@ from services.kernel.ledger import LedgerRerun, LedgerUnavailable
 from services.kernel.ports import BrokerUnavailable
 from services.kernel.runtime.consumer import repeat
 
-
 _FAULTS = [LedgerRerun("DeadlockDetectedError"), LedgerUnavailable("away"), BrokerUnavailable()]
 
 
