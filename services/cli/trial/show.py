@@ -68,7 +68,7 @@ class Board:
             if outcome is not None and not outcome.ok:
                 cells = (*cells[:-1], "not as expected")
             table.add_row(_mark(outcome), Text(story.title), *_drawn(cells))
-        return Group(_heading(self.scene), table)
+        return Group(_heading(self.scene), table, Text())
 
 
 @contextmanager
@@ -168,6 +168,8 @@ def _cells(scene: Scene, name: str) -> tuple[str, ...]:
     mail = _MAIL.get(standing.mail or "", standing.mail or "")
     if standing.code and standing.mail == "refused":
         mail = f"refused {standing.code} {standing.enhanced or ''}".strip()
+    if standing.state == "unserved" and standing.mail == "accepted":
+        mail = "bounced"
     due = standing.due_on.isoformat() if standing.due_on else ""
     return (standing.state, due, mail, standing.sanction or "", _next(standing))
 
