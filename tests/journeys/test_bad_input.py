@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 from uuid import uuid4
 
-import amqp
 import pytest
 import pytest_asyncio
 
@@ -36,34 +36,34 @@ def wire(event: dict[str, Any]) -> bytes:
     return json.dumps({"specversion": "1.0", "id": str(uuid4()), **event}).encode()
 
 
-def publish(channel: amqp.Channel, body: bytes, key: str = REQUESTS, *, of: Broken | None = None) -> None:
-    """Bytes as they are, as a system would send them that does not use our publisher."""
-    message = amqp.Message(
-        body,
-        content_type=of.content_type if of else "application/cloudevents+json",
-        application_headers=dict(of.headers) if of else {},
-        delivery_mode=2,
-    )
-    channel.basic_publish(message, EXCHANGE, key)
+@dataclass
+class Stream:
+    """Messages as systems send them that do not use our publisher: any bytes, and sound requests among them."""
 
+    messages: list[Outgoing] = field(default_factory=list)
+    sound: list[str] = field(default_factory=list)
 
-class Neighbours:
-    """Sound requests among the bad ones."""
+    def put(self, body: bytes, key: str = REQUESTS, *, of: Broken | None = None) -> None:
+        kind, headers = (of.content_type, dict(of.headers)) if of else ("application/cloudevents+json", {})
+        self.messages.append(Outgoing(len(self.messages), key, body, kind, headers, mandatory=True))
 
-    def __init__(self, channel: amqp.Channel) -> None:
-        self.channel = channel
-        self.refs: list[str] = []
-
-    def publish(self) -> None:
+    def put_sound(self) -> None:
         ref = f"sound-{uuid4().hex[:12]}"
-        self.refs.append(ref)
-        publish(self.channel, wire({**fee_outstanding(ref), "id": ref}))
+        self.sound.append(ref)
+        self.put(wire({**fee_outstanding(ref), "id": ref}))
 
-    def among(self, bad: Iterable[Any]) -> Iterable[Any]:
-        for number, one in enumerate(bad):
-            yield one
-            if number % EVERY_FIFTH == 0:
-                self.publish()
+    async def flow(self, url: str) -> None:
+        """In this order, pipelined, each confirmed."""
+        broker = open_broker(url, Topology(exchange=EXCHANGE, queues=()), "upstream")
+        try:
+            assert len(await broker.publish(self.messages)) == len(self.messages)
+        finally:
+            await broker.close()
+
+    async def sound_served(self, duly: System) -> None:
+        """Wait until every sound request is a served notice."""
+        query = "SELECT count(*) FROM notice WHERE source_ref = ANY($1) AND state = 'served'"
+        await duly.until(query, len(self.sound), self.sound)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -71,15 +71,14 @@ async def told(duly: System, upstream: Upstream, rabbit_node: RabbitNode) -> Asy
     """Every faulty request published, sound ones among them: what upstream was told, by the request's event id."""
     await duly.publish({**fee_outstanding(KNOWN), "id": "known"})
     await duly.until_state(KNOWN, "served")
-    with rabbit_node.channel() as channel:
-        neighbours = Neighbours(channel)
-        for faulty in neighbours.among(FAULTY):
-            publish(channel, faulty.body())
+    stream = Stream()
+    for number, faulty in enumerate(FAULTY):
+        stream.put(faulty.body())
+        if number % EVERY_FIFTH == 0:
+            stream.put_sound()
+    await stream.flow(rabbit_node.url)
     await duly.until("SELECT count(*) FROM outbox WHERE type = 'notice.refused.v1'", len(FAULTY))
-    await duly.until(
-        "SELECT count(*) FROM notice WHERE source_ref = ANY($1) AND state = 'served'",
-        len(neighbours.refs), neighbours.refs,
-    )  # fmt: skip
+    await stream.sound_served(duly)
     await asyncio.wait_for(all_heard(upstream, len(FAULTY)), 30)
     refused = [event for event in upstream.heard if event["type"] == "notice.refused.v1"]
     yield {event["id"].removeprefix("fees:").removesuffix(":refused"): event["data"]["reasons"] for event in refused}
@@ -131,15 +130,14 @@ async def test_messages_that_are_no_requests_are_dead_letters_with_reason_beside
     duly: System, rabbit_node: RabbitNode, told: dict[str, list[str]]
 ) -> None:
     assert told
-    with rabbit_node.channel() as channel:
-        neighbours = Neighbours(channel)
-        for one, other in neighbours.among(BROKEN_PAIRS):
-            publish(channel, one.body, of=one)
-            publish(channel, other.body, of=other)
-    await duly.until(
-        "SELECT count(*) FROM notice WHERE source_ref = ANY($1) AND state = 'served'",
-        len(neighbours.refs), neighbours.refs,
-    )  # fmt: skip
+    stream = Stream()
+    for number, pair in enumerate(BROKEN_PAIRS):
+        for broken in pair:
+            stream.put(broken.body, of=broken)
+        if number % EVERY_FIFTH == 0:
+            stream.put_sound()
+    await stream.flow(rabbit_node.url)
+    await stream.sound_served(duly)
     await duly.until("SELECT count(*) FROM failed_item WHERE worker = 'renderer' AND state = 'dead'", len(BROKEN))
     rows = await duly.fetch("SELECT body, reason FROM failed_item WHERE worker = 'renderer' AND state = 'dead'")
     reasons = {row["body"]: row["reason"] for row in rows}
@@ -154,14 +152,14 @@ async def test_a_broken_message_beside_each_fault_changes_nothing_for_either(
     undecodable = next(broken for broken in BROKEN if broken.name == "not JSON")
     again = {f"again {number}": faulty for number, faulty in enumerate(singles())}
     before = await duly.value("SELECT count(*) FROM failed_item WHERE worker = 'renderer' AND state = 'dead'")
-    with rabbit_node.channel() as channel:
-        neighbours = Neighbours(channel)
-        for number, (event_id, faulty) in enumerate(again.items()):
-            publish(channel, undecodable.body + bytes(str(number), "ascii"))
-            publish(channel, json.dumps({**json.loads(faulty.body()), "id": event_id}).encode())
-            publish(channel, oversized.body.replace(b"x" * 100, b"y" * 100, number + 1))
-        neighbours.publish()
-    await duly.until_state(neighbours.refs[0], "served")
+    stream = Stream()
+    for number, (event_id, faulty) in enumerate(again.items()):
+        stream.put(undecodable.body + bytes(str(number), "ascii"))
+        stream.put(json.dumps({**json.loads(faulty.body()), "id": event_id}).encode())
+        stream.put(oversized.body.replace(b"x" * 100, b"y" * 100, number + 1))
+    stream.put_sound()
+    await stream.flow(rabbit_node.url)
+    await stream.sound_served(duly)
     await duly.until(
         "SELECT count(*) FROM failed_item WHERE worker = 'renderer' AND state = 'dead'", before + 2 * len(again)
     )
@@ -236,13 +234,14 @@ async def test_malformed_facts_are_kept_whole_told_and_dead_and_sound_ones_besid
     for ref in refs:
         await duly.until_state(ref, "served")
     undecodable = [b"\xff\xfe", b"{", b"", b"x" * 70_000]
-    with rabbit_node.channel() as channel:
-        for ref, (name, (data, _)) in zip(refs, EVIDENCE_FAULTS.items(), strict=True):
-            publish(channel, wire({"type": FACTS, "source": "fees", "id": name, "data": data}), FACTS)
-            publish(channel, wire(paid(ref)), FACTS)
-        for body in undecodable:
-            publish(channel, body, FACTS)
-        publish(channel, wire({"type": "mark.sent.v1", "source": "fees", "data": FORGED_MARK}), "mark.sent.v1")
+    stream = Stream()
+    for ref, (name, (data, _)) in zip(refs, EVIDENCE_FAULTS.items(), strict=True):
+        stream.put(wire({"type": FACTS, "source": "fees", "id": name, "data": data}), FACTS)
+        stream.put(wire(paid(ref)), FACTS)
+    for body in undecodable:
+        stream.put(body, FACTS)
+    stream.put(wire({"type": "mark.sent.v1", "source": "fees", "data": FORGED_MARK}), "mark.sent.v1")
+    await stream.flow(rabbit_node.url)
     for ref in refs:
         await duly.until_state(ref, "satisfied")
     for name, (_, says) in EVIDENCE_FAULTS.items():
