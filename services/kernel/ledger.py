@@ -302,6 +302,9 @@ class RelayFacts(Locks, Protocol):
     async def failed_due(self, most: int, again: float) -> list[FailedDue]:
         """Failed items whose next attempt is due."""
 
+    async def begun(self, failed_id: UUID) -> int:
+        """How often workers began with this item, alone, since its last failure; 0 if it is not known."""
+
     async def abandon_attempts(self, most: int) -> int:
         """Give up attempts whose lease is over; their alert becomes due again. How many."""
 
@@ -350,6 +353,9 @@ class Ledger(Protocol):
 
     async def sent(self, outbox_ids: Sequence[int]) -> None:
         """These outbox rows were confirmed by the broker."""
+
+    async def begin_again(self, failed_id: UUID) -> None:
+        """A worker begins with a retried item that came back from another that died; committed at once."""
 
     async def ping(self) -> None:
         """Whether the database answers.

@@ -281,6 +281,7 @@ CREATE TABLE failed_item (
     body        bytea NOT NULL,
     reason      text NOT NULL,
     attempts    integer NOT NULL,
+    begun       integer NOT NULL DEFAULT 0, -- how often a worker began anew with its retry, alone, after another had died
     history     jsonb NOT NULL,
     next_at     timestamptz,
     created_at  timestamptz NOT NULL,

@@ -12,7 +12,7 @@ from services.kernel.ledger import Ledger, LedgerRerun, LedgerUnavailable
 from services.kernel.ports import Broker, BrokerUnavailable, Delivery, Subscription
 from services.kernel.runtime.batch import run_batch
 from services.kernel.runtime.decision import Handler, NotNow
-from services.kernel.runtime.items import FAILED_ID, Item, items_of
+from services.kernel.runtime.items import FAILED_ID, Item, failed_id_of, items_of
 from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.publishing import publish_unsent
 
@@ -68,8 +68,15 @@ class Consumer:
     async def _work(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
         """A redelivered message may have killed its last worker, and a retried one failed before: each runs alone."""
         for group in _groups(deliveries):
+            await self._begin_again(group[0])
             await self._run(group)
             await subscription.settle(group)
+
+    async def _begin_again(self, first: Delivery) -> None:
+        """Mark who is in work, before the work: only so can it be told from its neighbours if this process dies too."""
+        failed_id = failed_id_of(first) if first.redelivered else None
+        if failed_id is not None:
+            await self._ledger.begin_again(failed_id)
 
     async def _run(self, deliveries: Sequence[Delivery]) -> None:
         items = [item for delivery in deliveries for item in items_of(delivery, self.handler.consumer)]

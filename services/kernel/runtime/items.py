@@ -107,6 +107,11 @@ def _split(data: Message) -> Iterator[tuple[UUID, UUID | None, UUID | None, Mess
             yield NOBODY, None, None, data
 
 
+def failed_id_of(delivery: Delivery) -> UUID | None:
+    """The row of the failed item that this delivery retries, if it is a retry."""
+    return _again(delivery)[0]
+
+
 def _faulty(delivery: Delivery, envelope: Envelope | None, found: tuple[str, ...]) -> Item:
     failed_id, attempts = _again(delivery)
     digest = sha256(delivery.body).hexdigest()

@@ -57,6 +57,10 @@ class RelayReads(Statements):
             for row in await self._all("failed_due", most, again)
         ]
 
+    async def begun(self, failed_id: UUID) -> int:
+        """See the port."""
+        return sum(row["begun"] for row in await self._all("failed_begun", failed_id))
+
     async def abandon_attempts(self, most: int) -> int:
         """See the port."""
         return int((await self._connection.execute(sql("attempts_abandon"), most)).rpartition(" ")[2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import asyncpg
 
@@ -41,6 +42,11 @@ class PostgresLedger:
         if outbox_ids:
             async with in_our_words():
                 await self.pool.execute(sql("outbox_sent"), list(outbox_ids))
+
+    async def begin_again(self, failed_id: UUID) -> None:
+        """See the port."""
+        async with in_our_words():
+            await self.pool.execute(sql("failed_begin"), failed_id)
 
     async def ping(self) -> None:
         """See the port."""

@@ -31,12 +31,20 @@ WHERE failed_item.state IN ('retry', 'dead', 'replaying');
 -- name: failed_again
 -- A retried or replayed item failed once more; its row keeps the whole history.
 UPDATE failed_item SET state = CASE WHEN u.next_after IS NULL THEN 'dead' ELSE 'retry' END, reason = u.reason,
-    attempts = attempts + 1, notice_id = coalesce(u.notice_id, failed_item.notice_id),
+    attempts = attempts + 1, begun = 0, notice_id = coalesce(u.notice_id, failed_item.notice_id),
     history = history || jsonb_build_array(jsonb_build_object('at', clock_timestamp(), 'error', u.error, 'stack', u.stack)),
     next_at = clock_timestamp() + make_interval(secs => u.next_after), changed_at = clock_timestamp()
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[])
      AS u(failed_id, notice_id, reason, error, stack, next_after)
 WHERE failed_item.failed_id = u.failed_id AND failed_item.state IN ('retry', 'dead', 'replaying');
+
+-- name: failed_begin
+-- A worker begins with a retried item that comes back from another that died; committed before the work.
+UPDATE failed_item SET begun = begun + 1 WHERE failed_id = $1::uuid;
+
+-- name: failed_begun
+-- How often workers began with this item, alone, since its last failure.
+SELECT begun FROM failed_item WHERE failed_id = $1::uuid;
 
 -- name: failed_resolve
 -- Retried or replayed items that are done now; undecodable evidence that a mended message replaces is cleared.
