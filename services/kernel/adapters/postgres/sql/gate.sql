@@ -18,7 +18,11 @@ SELECT legal_now() AS now,
                    OR r.attempt_id IN (SELECT a.attempt_id FROM attempt a WHERE a.notice_id = n.notice_id)
                    OR lower(n.address) = ANY (r.addresses)
                    OR (r.notice_id IS NULL AND r.source_ref IS NULL AND r.attempt_id IS NULL AND r.addresses = '{}'))
-            ORDER BY r.received_at LIMIT 5) AS e) AS waiting_evidence,
+            UNION ALL  -- what the door could not store yet: no mark that came after it says anything about it
+            SELECT f.failed_id, f.state FROM failed_item f
+            WHERE f.worker = 'intake' AND f.evidence_id IS NULL AND f.state IN ('retry', 'dead', 'replaying')
+              AND (f.source IN (n.source, 'unknown') OR position(convert_to(n.notice_id::text, 'UTF8') IN f.body) > 0)
+            LIMIT 5) AS e) AS waiting_evidence,
        EXISTS (SELECT FROM raw_evidence r WHERE r.state IN ('waiting', 'retrying', 'parked', 'dead')
                AND r.type = 'undecodable' AND (r.source IS NULL OR r.source = n.source)) AS blocked_source,
        (SELECT m.sent_at FROM mark m ORDER BY m.sent_at DESC LIMIT 1) AS marks_committed_through,
