@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from schemas.messages.fields import Message
@@ -33,6 +34,9 @@ from services.kernel.runtime.publishing import publish_unsent
 from services.relay.settings import RelaySettings
 
 _MOST = 500
+_A_MESSAGE = 50
+"""Items in one message: a worker that dies over it does no more than these again."""
+_T = TypeVar("_T")
 _MIDNIGHT_GRACE = timedelta(minutes=5)
 
 
@@ -132,15 +136,19 @@ class Relay:
     def _hop(
         self, kind: str, ids: Sequence[UUID], message: Callable[[tuple[UUID, ...]], Message], *, trial: bool
     ) -> list[Announced]:
-        named = tuple(dict.fromkeys(ids))
-        return [announce(kind, message(named), event_id=str(self._ids.uuid7()), trial=trial)] if named else []
+        return [
+            announce(kind, message(named), event_id=str(self._ids.uuid7()), trial=trial)
+            for named in _few(list(dict.fromkeys(ids)))
+        ]
 
     def _gates(self, waits: Sequence[tuple[UUID, int]], *, trial: bool) -> list[Announced]:
-        if not waits:
-            return []
-        deadlines = tuple(PassedDeadline(notice_id=notice_id, version=version) for notice_id, version in waits)
-        message = DeadlinePassedV1(deadlines=deadlines)
-        return [announce("deadline.passed.v1", message, event_id=str(self._ids.uuid7()), trial=trial)]
+        deadlines = [PassedDeadline(notice_id=notice_id, version=version) for notice_id, version in waits]
+        return [
+            announce(
+                "deadline.passed.v1", DeadlinePassedV1(deadlines=some), event_id=str(self._ids.uuid7()), trial=trial
+            )
+            for some in _few(deadlines)
+        ]
 
     def _evidence(self, looks: Sequence[tuple[UUID, str]], *, trial: bool) -> list[Announced]:
         """Evidence goes where its door sends it: upstream's to `responses`, the mail system's to `bounces`."""
@@ -150,6 +158,11 @@ class Relay:
             *self._hop("response.received.v1", upstream, lambda ids: ResponseReceivedV1(evidence=ids), trial=trial),
             *self._hop("bounce.received.v1", mail, lambda ids: BounceReceivedV1(evidence=ids), trial=trial),
         ]
+
+
+def _few(things: Sequence[_T]) -> list[tuple[_T, ...]]:
+    """In portions of one message each."""
+    return [tuple(things[start : start + _A_MESSAGE]) for start in range(0, len(things), _A_MESSAGE)]
 
 
 def _again(number: int, item: FailedDue) -> Outgoing:
