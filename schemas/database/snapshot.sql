@@ -1,0 +1,517 @@
+-- The schema after all migrations, as pg_dump tells it. Written by DULY_UPDATE_SNAPSHOT=1 pytest tests/ports/test_database_snapshot.py
+
+CREATE FUNCTION public.guard_append_only() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'check_violation';
+END $$;
+
+CREATE FUNCTION public.guard_sanction() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE standing text;
+BEGIN
+    SELECT state INTO standing FROM notice WHERE notice_id = NEW.notice_id;
+    IF standing <> 'lapsed' THEN
+        RAISE EXCEPTION 'sanction % cannot fire: notice % is %', NEW.sanction_id, NEW.notice_id, standing
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.guard_state() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT (OLD.state, NEW.state) IN (
+        ('accepted', 'rendered'), ('rendered', 'served'), ('served', 'satisfied'), ('lapsed', 'satisfied'),
+        ('served', 'lapsed'), ('lapsed', 'closed'), ('lapsed', 'sanctioned'),
+        ('rendered', 'unserved'), ('served', 'unserved'), ('lapsed', 'unserved'), ('sanctioned', 'unserved'),
+        ('accepted', 'withdrawn'), ('rendered', 'withdrawn'), ('served', 'withdrawn'), ('satisfied', 'withdrawn'),
+        ('lapsed', 'withdrawn')
+    ) THEN
+        RAISE EXCEPTION 'notice % cannot go from % to %', OLD.notice_id, OLD.state, NEW.state USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION public.is_trial() RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$ SELECT false $$;
+
+CREATE FUNCTION public.legal_now() RETURNS timestamp with time zone
+    LANGUAGE sql
+    AS $$ SELECT clock_timestamp() $$;
+
+CREATE TABLE public.attempt (
+    attempt_id uuid NOT NULL,
+    notice_id uuid NOT NULL,
+    number integer NOT NULL,
+    kind text NOT NULL,
+    address text NOT NULL,
+    state text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    lease_until timestamp with time zone NOT NULL,
+    settled_at timestamp with time zone,
+    retry_at timestamp with time zone,
+    phase text,
+    code integer,
+    enhanced text,
+    reply text,
+    CONSTRAINT attempt_kind_check CHECK ((kind = ANY (ARRAY['alert'::text, 'reminder'::text]))),
+    CONSTRAINT attempt_number_check CHECK ((number > 0)),
+    CONSTRAINT attempt_state_check CHECK ((state = ANY (ARRAY['sending'::text, 'accepted'::text, 'refused'::text, 'later'::text, 'ours'::text, 'unknown'::text, 'abandoned'::text]))),
+    CONSTRAINT settled_is_dated CHECK (((state = 'sending'::text) = (settled_at IS NULL)))
+);
+
+CREATE TABLE public.brake (
+    kind text NOT NULL,
+    stopped boolean DEFAULT false NOT NULL,
+    cap_per_hour integer,
+    changed_by text NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT brake_cap_per_hour_check CHECK ((cap_per_hour >= 0))
+);
+
+CREATE TABLE public.chain_root (
+    day date NOT NULL,
+    chains integer NOT NULL,
+    root bytea NOT NULL,
+    heads bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.deadline (
+    notice_id uuid NOT NULL,
+    version integer NOT NULL,
+    deemed_on date NOT NULL,
+    period_days integer NOT NULL,
+    due_on date NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    zone text NOT NULL,
+    rule text NOT NULL,
+    calendar_version text NOT NULL,
+    reason text,
+    approver text,
+    passed_at timestamp with time zone,
+    CONSTRAINT deadline_period_days_check CHECK ((period_days > 0)),
+    CONSTRAINT deadline_version_check CHECK ((version > 0)),
+    CONSTRAINT never_early CHECK (((passed_at IS NULL) OR (passed_at >= due_at)))
+);
+
+CREATE TABLE public.failed_item (
+    failed_id uuid NOT NULL,
+    worker text NOT NULL,
+    state text NOT NULL,
+    source text NOT NULL,
+    event_id text NOT NULL,
+    type text NOT NULL,
+    subject uuid NOT NULL,
+    notice_id uuid,
+    evidence_id uuid,
+    routing_key text NOT NULL,
+    content_type text NOT NULL,
+    headers jsonb NOT NULL,
+    body bytea NOT NULL,
+    reason text NOT NULL,
+    attempts integer NOT NULL,
+    begun integer DEFAULT 0 NOT NULL,
+    history jsonb NOT NULL,
+    next_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT failed_item_state_check CHECK ((state = ANY (ARRAY['retry'::text, 'dead'::text, 'replaying'::text, 'resolved'::text, 'discarded'::text]))),
+    CONSTRAINT retry_is_dated CHECK (((state = 'retry'::text) = (next_at IS NOT NULL)))
+);
+
+CREATE TABLE public.gate_wait (
+    notice_id uuid NOT NULL,
+    version integer NOT NULL,
+    look_again_at timestamp with time zone,
+    looked_at timestamp with time zone NOT NULL,
+    handed_at timestamp with time zone,
+    waiting_for text[] DEFAULT '{}'::text[] NOT NULL
+);
+
+CREATE TABLE public.notice (
+    notice_id uuid NOT NULL,
+    source text NOT NULL,
+    source_ref text NOT NULL,
+    data_hash bytea NOT NULL,
+    regime text NOT NULL,
+    notice_type text NOT NULL,
+    matter text NOT NULL,
+    business_id text NOT NULL,
+    channel text NOT NULL,
+    origin text NOT NULL,
+    language text NOT NULL,
+    address text NOT NULL,
+    template_version text NOT NULL,
+    template_hash bytea NOT NULL,
+    trial boolean NOT NULL,
+    state text NOT NULL,
+    seq integer NOT NULL,
+    chain_head bytea NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    rendered_at timestamp with time zone,
+    content_available_at timestamp with time zone,
+    alert_accepted_at timestamp with time zone,
+    served_at timestamp with time zone,
+    deemed_on date,
+    deadline_version integer,
+    deadline_at timestamp with time zone,
+    satisfied_at timestamp with time zone,
+    lapsed_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    sanctioned_at timestamp with time zone,
+    unserved_at timestamp with time zone,
+    withdrawn_at timestamp with time zone,
+    asked_days integer,
+    asked_reason text,
+    asked_approver text,
+    respond_by date,
+    CONSTRAINT closed_is_dated CHECK (((state = 'closed'::text) = (closed_at IS NOT NULL))),
+    CONSTRAINT deadline_has_a_version CHECK (((deadline_at IS NULL) = (deadline_version IS NULL))),
+    CONSTRAINT lapsed_had_a_deadline CHECK (((lapsed_at IS NULL) OR ((deadline_at IS NOT NULL) AND (lapsed_at >= deadline_at)))),
+    CONSTRAINT lapsed_is_dated CHECK (((state <> ALL (ARRAY['lapsed'::text, 'closed'::text, 'sanctioned'::text])) OR (lapsed_at IS NOT NULL))),
+    CONSTRAINT notice_asked_days_check CHECK ((asked_days > 0)),
+    CONSTRAINT notice_channel_check CHECK ((channel = ANY (ARRAY['secure_comm'::text, 'letter'::text, 'fax'::text, 'email'::text]))),
+    CONSTRAINT notice_origin_check CHECK ((origin = ANY (ARRAY['automatic'::text, 'manual'::text]))),
+    CONSTRAINT notice_seq_check CHECK ((seq > 0)),
+    CONSTRAINT notice_state_check CHECK ((state = ANY (ARRAY['accepted'::text, 'rendered'::text, 'served'::text, 'satisfied'::text, 'lapsed'::text, 'closed'::text, 'sanctioned'::text, 'unserved'::text, 'withdrawn'::text]))),
+    CONSTRAINT rendered_is_dated CHECK (((state = 'accepted'::text) OR (rendered_at IS NOT NULL) OR (state = 'withdrawn'::text))),
+    CONSTRAINT sanctioned_is_dated CHECK (((state <> 'sanctioned'::text) OR (sanctioned_at IS NOT NULL))),
+    CONSTRAINT satisfied_is_dated CHECK (((state <> 'satisfied'::text) OR (satisfied_at IS NOT NULL))),
+    CONSTRAINT served_is_dated CHECK (((state <> ALL (ARRAY['served'::text, 'satisfied'::text, 'lapsed'::text, 'closed'::text, 'sanctioned'::text])) OR ((served_at IS NOT NULL) AND (deemed_on IS NOT NULL)))),
+    CONSTRAINT served_needs_both_facts CHECK (((served_at IS NULL) OR (channel <> 'secure_comm'::text) OR ((content_available_at IS NOT NULL) AND (alert_accepted_at IS NOT NULL)))),
+    CONSTRAINT shorter_is_approved CHECK ((((asked_days IS NULL) = (asked_reason IS NULL)) AND ((asked_days IS NULL) = (asked_approver IS NULL)))),
+    CONSTRAINT unserved_is_dated CHECK (((state = 'unserved'::text) = (unserved_at IS NOT NULL))),
+    CONSTRAINT withdrawn_is_dated CHECK (((state = 'withdrawn'::text) = (withdrawn_at IS NOT NULL)))
+);
+
+CREATE VIEW public.conservation AS
+ SELECT count(*) AS accepted,
+    count(*) FILTER (WHERE (placed.place = 'terminal'::text)) AS terminal,
+    count(*) FILTER (WHERE (placed.place = 'in flight'::text)) AS in_flight,
+    count(*) FILTER (WHERE (placed.place = 'dead'::text)) AS dead,
+    count(*) FILTER (WHERE (placed.place = 'lost'::text)) AS lost
+   FROM ( SELECT
+                CASE
+                    WHEN (n.state = ANY (ARRAY['satisfied'::text, 'closed'::text, 'sanctioned'::text, 'unserved'::text, 'withdrawn'::text])) THEN 'terminal'::text
+                    WHEN ((n.state = 'served'::text) AND (n.deadline_at IS NULL)) THEN 'terminal'::text
+                    WHEN (EXISTS ( SELECT
+                       FROM public.failed_item f
+                      WHERE ((f.notice_id = n.notice_id) AND (f.state = 'dead'::text) AND (f.reason <> ''::text)))) THEN 'dead'::text
+                    WHEN (n.state = ANY (ARRAY['accepted'::text, 'rendered'::text])) THEN 'in flight'::text
+                    WHEN ((n.state = 'served'::text) AND (EXISTS ( SELECT
+                       FROM public.deadline d
+                      WHERE ((d.notice_id = n.notice_id) AND (d.version = n.deadline_version) AND (d.passed_at IS NULL))))) THEN 'in flight'::text
+                    WHEN ((n.state = 'lapsed'::text) AND (EXISTS ( SELECT
+                       FROM public.gate_wait w
+                      WHERE (w.notice_id = n.notice_id)))) THEN 'in flight'::text
+                    ELSE 'lost'::text
+                END AS place
+           FROM public.notice n) placed;
+
+CREATE TABLE public.failed_item_action (
+    action_id uuid NOT NULL,
+    failed_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    reason text NOT NULL,
+    body_before bytea,
+    CONSTRAINT failed_item_action_action_check CHECK ((action = ANY (ARRAY['replay'::text, 'mend'::text, 'discard'::text])))
+);
+
+CREATE TABLE public.hold (
+    hold_id uuid NOT NULL,
+    notice_id uuid NOT NULL,
+    kind text NOT NULL,
+    reason text NOT NULL,
+    placed_by text NOT NULL,
+    placed_at timestamp with time zone NOT NULL,
+    lifted_by text,
+    lifted_at timestamp with time zone,
+    lift_reason text,
+    CONSTRAINT hold_kind_check CHECK ((kind = ANY (ARRAY['delivery_doubt'::text, 'contested'::text, 'special_treatment'::text, 'late_response'::text, 'objection'::text, 'manual'::text]))),
+    CONSTRAINT lifted_by_name CHECK ((((lifted_at IS NULL) = (lifted_by IS NULL)) AND ((lifted_at IS NULL) = (lift_reason IS NULL))))
+);
+
+CREATE TABLE public.mark (
+    mark_id uuid NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    committed_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.migration (
+    name text NOT NULL,
+    checksum bytea NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE public.notice_content (
+    notice_id uuid NOT NULL,
+    request jsonb NOT NULL,
+    subject text NOT NULL,
+    body_text text NOT NULL,
+    body_html text NOT NULL,
+    content_hash bytea NOT NULL,
+    first_viewed_at timestamp with time zone
+)
+WITH (toast_tuple_target='8160');
+
+CREATE TABLE public.notice_event (
+    notice_id uuid NOT NULL,
+    seq integer NOT NULL,
+    kind text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    data jsonb NOT NULL,
+    digest bytea NOT NULL,
+    CONSTRAINT notice_event_seq_check CHECK ((seq > 0))
+);
+
+CREATE TABLE public.outbox (
+    outbox_id bigint NOT NULL,
+    notice_id uuid,
+    type text NOT NULL,
+    body bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sent_at timestamp with time zone
+);
+
+ALTER TABLE public.outbox ALTER COLUMN outbox_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.outbox_outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.processed (
+    consumer text NOT NULL,
+    source text NOT NULL,
+    event_id text NOT NULL,
+    subject uuid NOT NULL,
+    outcome text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT processed_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'refused'::text])))
+);
+
+CREATE TABLE public.raw_evidence (
+    evidence_id uuid NOT NULL,
+    door text NOT NULL,
+    source text,
+    event_id text,
+    type text,
+    received_at timestamp with time zone NOT NULL,
+    content_type text NOT NULL,
+    headers jsonb NOT NULL,
+    body bytea NOT NULL,
+    notice_id uuid,
+    source_ref text,
+    attempt_id uuid,
+    addresses text[] DEFAULT '{}'::text[] NOT NULL,
+    state text NOT NULL,
+    outcome text,
+    looked_at timestamp with time zone,
+    CONSTRAINT raw_evidence_door_check CHECK ((door = ANY (ARRAY['amqp'::text, 'mail'::text, 'cli'::text]))),
+    CONSTRAINT raw_evidence_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text, 'processed'::text, 'refused'::text, 'cleared'::text])))
+);
+
+CREATE TABLE public.reversal (
+    sanction_id uuid NOT NULL,
+    reason text NOT NULL,
+    required_at timestamp with time zone NOT NULL,
+    decision text,
+    decided_by text,
+    decided_at timestamp with time zone,
+    decision_reason text,
+    CONSTRAINT decided_by_name CHECK ((((decision IS NULL) = (decided_by IS NULL)) AND ((decision IS NULL) = (decided_at IS NULL)))),
+    CONSTRAINT reversal_decision_check CHECK ((decision = ANY (ARRAY['rescinded'::text, 'upheld'::text])))
+);
+
+CREATE TABLE public.sanction (
+    sanction_id uuid NOT NULL,
+    notice_id uuid NOT NULL,
+    deadline_version integer NOT NULL,
+    regime text NOT NULL,
+    matter text NOT NULL,
+    kind text NOT NULL,
+    automatic boolean NOT NULL,
+    state text NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    objections_until timestamp with time zone NOT NULL,
+    decided_by text,
+    approved_by text,
+    fired_at timestamp with time zone,
+    CONSTRAINT fired_is_dated CHECK (((state = ANY (ARRAY['proposed'::text, 'dropped'::text])) = (fired_at IS NULL))),
+    CONSTRAINT sanction_state_check CHECK ((state = ANY (ARRAY['proposed'::text, 'fired'::text, 'dropped'::text, 'reversal_required'::text, 'upheld'::text, 'rescinded'::text])))
+);
+
+CREATE TABLE public.sending_brake (
+    one boolean DEFAULT true NOT NULL,
+    on_since timestamp with time zone,
+    until timestamp with time zone,
+    reason text,
+    changed_by text,
+    CONSTRAINT sending_brake_one_check CHECK (one)
+);
+
+CREATE TABLE public.suppressed_address (
+    address text NOT NULL,
+    reason text NOT NULL,
+    since timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.attempt
+    ADD CONSTRAINT attempt_notice_id_number_key UNIQUE (notice_id, number);
+
+ALTER TABLE ONLY public.attempt
+    ADD CONSTRAINT attempt_pkey PRIMARY KEY (attempt_id);
+
+ALTER TABLE ONLY public.brake
+    ADD CONSTRAINT brake_pkey PRIMARY KEY (kind);
+
+ALTER TABLE ONLY public.chain_root
+    ADD CONSTRAINT chain_root_pkey PRIMARY KEY (day);
+
+ALTER TABLE ONLY public.deadline
+    ADD CONSTRAINT deadline_pkey PRIMARY KEY (notice_id, version);
+
+ALTER TABLE ONLY public.failed_item_action
+    ADD CONSTRAINT failed_item_action_pkey PRIMARY KEY (action_id);
+
+ALTER TABLE ONLY public.failed_item
+    ADD CONSTRAINT failed_item_event_id_subject_source_worker_key UNIQUE (event_id, subject, source, worker);
+
+ALTER TABLE ONLY public.failed_item
+    ADD CONSTRAINT failed_item_pkey PRIMARY KEY (failed_id);
+
+ALTER TABLE ONLY public.gate_wait
+    ADD CONSTRAINT gate_wait_pkey PRIMARY KEY (notice_id);
+
+ALTER TABLE ONLY public.hold
+    ADD CONSTRAINT hold_pkey PRIMARY KEY (hold_id);
+
+ALTER TABLE ONLY public.mark
+    ADD CONSTRAINT mark_pkey PRIMARY KEY (mark_id);
+
+ALTER TABLE ONLY public.migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.notice_content
+    ADD CONSTRAINT notice_content_pkey PRIMARY KEY (notice_id);
+
+ALTER TABLE ONLY public.notice_event
+    ADD CONSTRAINT notice_event_pkey PRIMARY KEY (notice_id, seq);
+
+ALTER TABLE ONLY public.notice
+    ADD CONSTRAINT notice_pkey PRIMARY KEY (notice_id);
+
+ALTER TABLE ONLY public.notice
+    ADD CONSTRAINT notice_source_source_ref_key UNIQUE (source, source_ref);
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (outbox_id);
+
+ALTER TABLE ONLY public.processed
+    ADD CONSTRAINT processed_pkey PRIMARY KEY (event_id, subject, source, consumer);
+
+ALTER TABLE ONLY public.raw_evidence
+    ADD CONSTRAINT raw_evidence_pkey PRIMARY KEY (evidence_id);
+
+ALTER TABLE ONLY public.reversal
+    ADD CONSTRAINT reversal_pkey PRIMARY KEY (sanction_id);
+
+ALTER TABLE ONLY public.sanction
+    ADD CONSTRAINT sanction_notice_id_deadline_version_key UNIQUE (notice_id, deadline_version);
+
+ALTER TABLE ONLY public.sanction
+    ADD CONSTRAINT sanction_pkey PRIMARY KEY (sanction_id);
+
+ALTER TABLE ONLY public.sending_brake
+    ADD CONSTRAINT sending_brake_pkey PRIMARY KEY (one);
+
+ALTER TABLE ONLY public.suppressed_address
+    ADD CONSTRAINT suppressed_address_pkey PRIMARY KEY (address);
+
+CREATE INDEX attempt_address ON public.attempt USING btree (lower(address), started_at);
+
+CREATE INDEX attempt_retry ON public.attempt USING btree (retry_at) WHERE (retry_at IS NOT NULL);
+
+CREATE INDEX attempt_sending ON public.attempt USING btree (lease_until) WHERE (state = 'sending'::text);
+
+CREATE INDEX deadline_due ON public.deadline USING btree (due_at) WHERE (passed_at IS NULL);
+
+CREATE INDEX failed_item_action_item ON public.failed_item_action USING btree (failed_id);
+
+CREATE INDEX failed_item_due ON public.failed_item USING btree (next_at) WHERE (state = 'retry'::text);
+
+CREATE INDEX failed_item_open ON public.failed_item USING btree (created_at) WHERE (state = ANY (ARRAY['retry'::text, 'dead'::text, 'replaying'::text]));
+
+CREATE INDEX gate_wait_due ON public.gate_wait USING btree (look_again_at);
+
+CREATE INDEX hold_notice ON public.hold USING btree (notice_id);
+
+CREATE INDEX hold_open ON public.hold USING btree (placed_at) WHERE (lifted_at IS NULL);
+
+CREATE INDEX mark_sent ON public.mark USING btree (sent_at DESC);
+
+CREATE INDEX notice_event_day ON public.notice_event USING brin (at);
+
+CREATE INDEX notice_matter ON public.notice USING btree (regime, matter);
+
+CREATE INDEX notice_waiting ON public.notice USING btree (rendered_at) WHERE (state = ANY (ARRAY['accepted'::text, 'rendered'::text]));
+
+CREATE INDEX outbox_unsent ON public.outbox USING btree (notice_id, outbox_id) WHERE (sent_at IS NULL);
+
+CREATE INDEX raw_evidence_notice ON public.raw_evidence USING btree (notice_id) WHERE (notice_id IS NOT NULL);
+
+CREATE UNIQUE INDEX raw_evidence_once ON public.raw_evidence USING btree (source, event_id) WHERE ((door = 'amqp'::text) AND (event_id IS NOT NULL));
+
+CREATE INDEX raw_evidence_open ON public.raw_evidence USING btree (received_at) WHERE (state = ANY (ARRAY['waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text]));
+
+CREATE INDEX raw_evidence_open_notice ON public.raw_evidence USING btree (notice_id) WHERE (state = ANY (ARRAY['waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text]));
+
+CREATE INDEX sanction_fired ON public.sanction USING btree (kind, fired_at) WHERE (fired_at IS NOT NULL);
+
+CREATE UNIQUE INDEX sanction_one_effective ON public.sanction USING btree (regime, matter) WHERE (state = ANY (ARRAY['fired'::text, 'reversal_required'::text, 'upheld'::text]));
+
+CREATE TRIGGER notice_event_append_only BEFORE DELETE OR UPDATE ON public.notice_event FOR EACH ROW EXECUTE FUNCTION public.guard_append_only();
+
+CREATE TRIGGER notice_event_never_emptied BEFORE TRUNCATE ON public.notice_event FOR EACH STATEMENT EXECUTE FUNCTION public.guard_append_only();
+
+CREATE TRIGGER notice_state BEFORE UPDATE OF state ON public.notice FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION public.guard_state();
+
+CREATE TRIGGER sanction_needs_lapsed_insert BEFORE INSERT ON public.sanction FOR EACH ROW WHEN ((new.state = 'fired'::text)) EXECUTE FUNCTION public.guard_sanction();
+
+CREATE TRIGGER sanction_needs_lapsed_update BEFORE UPDATE OF state ON public.sanction FOR EACH ROW WHEN (((new.state = 'fired'::text) AND (old.state <> 'fired'::text))) EXECUTE FUNCTION public.guard_sanction();
+
+ALTER TABLE ONLY public.attempt
+    ADD CONSTRAINT attempt_notice_id_fkey FOREIGN KEY (notice_id) REFERENCES public.notice(notice_id);
+
+ALTER TABLE ONLY public.deadline
+    ADD CONSTRAINT deadline_notice_id_fkey FOREIGN KEY (notice_id) REFERENCES public.notice(notice_id);
+
+ALTER TABLE ONLY public.failed_item_action
+    ADD CONSTRAINT failed_item_action_failed_id_fkey FOREIGN KEY (failed_id) REFERENCES public.failed_item(failed_id);
+
+ALTER TABLE ONLY public.gate_wait
+    ADD CONSTRAINT gate_wait_notice_id_fkey FOREIGN KEY (notice_id) REFERENCES public.notice(notice_id);
+
+ALTER TABLE ONLY public.hold
+    ADD CONSTRAINT hold_notice_id_fkey FOREIGN KEY (notice_id) REFERENCES public.notice(notice_id);
+
+ALTER TABLE ONLY public.notice_content
+    ADD CONSTRAINT notice_content_notice_id_fkey FOREIGN KEY (notice_id) REFERENCES public.notice(notice_id);
+
+ALTER TABLE ONLY public.reversal
+    ADD CONSTRAINT reversal_sanction_id_fkey FOREIGN KEY (sanction_id) REFERENCES public.sanction(sanction_id);
+
+ALTER TABLE ONLY public.sanction
+    ADD CONSTRAINT sanction_notice_id_fkey FOREIGN KEY (notice_id) REFERENCES public.notice(notice_id);
