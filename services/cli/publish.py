@@ -156,4 +156,6 @@ def _tell(lines: Lines, count: int, *, json: bool) -> None:
         screen.json_line({"published": count, "ids": ids, "faults": faults})
     else:
         where = "and confirmed" if read(BrokerSettings).address else "to the database; `duly up` sends them on"
-        screen.line(f"{count} events published {where}" if count else "nothing to publish", screen.GOOD)
+        screen.line(
+            f"{count} event{'s' * (count != 1)} published {where}" if count else "nothing to publish", screen.GOOD
+        )
