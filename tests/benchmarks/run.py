@@ -1,9 +1,9 @@
 """Measure the spine: `python -m tests.benchmarks.run [--notices N] [--runs N] [--upstream]`, also `make bench`.
 
-One renderer and one notifier, each a process, on RabbitMQ quorum queues, PostgreSQL with fsync on, and a real SMTP sink in
-a process of its own; all of them share this machine. The requests are queued beforehand, as upstream is another machine;
-the clock runs from the workers' start of work to the last notice served, and processor time is read from /proc for every
-process that took part. With `--upstream` a quorum queue takes all that upstream is told.
+One renderer and one notifier, each a process, on RabbitMQ quorum queues, PostgreSQL with fsync on, and a real SMTP
+sink in a process of its own; all of them share this machine. The requests are queued beforehand, as upstream is another
+machine; the clock runs from the workers' start of work to the last notice served, and processor time is read from /proc
+for every process that took part. With `--upstream` a quorum queue takes all that upstream is told.
 
 Writes `var/bench/latest.json`, and prints a table (plain when piped).
 """
@@ -165,7 +165,11 @@ def show(figures: dict[str, Any]) -> None:
     screen.line(f"{median['notices_per_second']:,} notices/s end to end, {figures['notices']:,} notices a run")
     memory = median["peak_megabytes"]
     screen.table(
-        (screen.Column("process"), screen.Column("CPU µs a notice", number=True), screen.Column("peak MB", number=True)),
+        (
+            screen.Column("process"),
+            screen.Column("CPU µs a notice", number=True),
+            screen.Column("peak MB", number=True),
+        ),
         [(name, cost, memory.get(name, "")) for name, cost in median["cpu_us_per_notice"].items()],
     )
 

@@ -213,7 +213,7 @@ async def until(holds: Callable[[], Awaitable[bool]], seconds: float) -> None:
         TimeoutError: it does not within so many seconds.
     """
     async with asyncio.timeout(seconds):
-        while not await holds():
+        while not await holds():  # noqa: ASYNC110 -- another process's fact: nothing here can be awaited
             await asyncio.sleep(0.05)
 
 
@@ -222,7 +222,10 @@ def fee_outstanding(ref: str, **more: Any) -> dict[str, Any]:
     data = {
         "source_ref": ref, "regime": "aml-supervision", "notice_type": "fee-outstanding", "business_id": f"B-{ref}",
         "address": f"{ref}@business.example", "origin": "automatic",
-        "values": {"business_name": "Harbour & Sons", "fee_amount": "300.00", "payment_reference": "PAY-1", "fee_due_on": "2026-10-01"},
+        "values": {
+            "business_name": "Harbour & Sons", "fee_amount": "300.00", "payment_reference": "PAY-1",
+            "fee_due_on": "2026-10-01",
+        },
     }  # fmt: skip
     return {"type": "notice.requested.v1", "source": "fees", "data": {**data, **more}}
 
