@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from services.kernel.runtime.fault import Fault
 from services.kernel.runtime.settings import DatabaseSettings, read
 
 EMBEDDED = Path("var") / "postgres"
@@ -14,10 +15,10 @@ EMBEDDED = Path("var") / "postgres"
 
 @contextmanager
 def database() -> Iterator[str]:
-    """The DSN of a database that runs: configured, or of a running `duly up`, or started for this command alone.
+    """The DSN of a database that runs: configured, of a running `duly up`, or of a stopped one, for this command alone.
 
     Raises:
-        Fault: a setting is wrong, or the embedded server cannot start.
+        Fault: a setting is wrong, there is no database here, or the embedded server cannot start.
     """
     configured = read(DatabaseSettings).dsn
     if configured:
@@ -25,6 +26,9 @@ def database() -> Iterator[str]:
         return
     from services.kernel.adapters.embedded.postgres import EmbeddedPostgres  # noqa: PLC0415 -- only where it is used
 
+    if not EMBEDDED.exists():
+        todo = "run `duly up` in this folder, or set DULY_DATABASE_URL"
+        raise Fault("there is no database here yet", str(EMBEDDED), todo)
     server = EmbeddedPostgres(EMBEDDED)
     running = server.find()
     try:
