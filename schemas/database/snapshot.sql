@@ -1,4 +1,5 @@
--- The schema after all migrations, as pg_dump tells it. Written by DULY_UPDATE_SNAPSHOT=1 pytest tests/ports/test_database_snapshot.py
+-- The schema after all migrations, as pg_dump of PostgreSQL 15 tells it. To write it anew:
+-- DULY_UPDATE_SNAPSHOT=1 pytest tests/ports/test_database_snapshot.py
 
 CREATE FUNCTION public.guard_append_only() RETURNS trigger
     LANGUAGE plpgsql

@@ -20,7 +20,10 @@ from tests.rig.postgres import PrivatePostgres
 
 SNAPSHOT = Path(__file__).parents[2] / "schemas" / "database" / "snapshot.sql"
 PASSED_OVER = re.compile(r"--|SET |SELECT pg_catalog\.set_config|\\(un)?restrict")
-HEAD = "-- The schema after all migrations, as pg_dump tells it. Written by DULY_UPDATE_SNAPSHOT=1 pytest tests/ports/test_database_snapshot.py\n\n"  # noqa: E501
+HEAD = """-- The schema after all migrations, as pg_dump of PostgreSQL {version} tells it. To write it anew:
+-- DULY_UPDATE_SNAPSHOT=1 pytest tests/ports/test_database_snapshot.py
+
+"""
 
 
 def dumped(server: PrivatePostgres, url: str) -> str:
@@ -36,9 +39,11 @@ def dumped(server: PrivatePostgres, url: str) -> str:
 
 
 async def test_the_migrations_together_are_the_snapshot(postgres_server: PrivatePostgres, database_url: str) -> None:
-    told = HEAD + dumped(postgres_server, database_url)
+    told = HEAD.format(version=postgres_server.binaries.major) + dumped(postgres_server, database_url)
     if os.environ.get("DULY_UPDATE_SNAPSHOT") == "1":
         SNAPSHOT.write_text(told)
+    if SNAPSHOT.read_text().partition("\n")[0] != told.partition("\n")[0]:
+        pytest.skip("the snapshot was written by another version, which words some views otherwise")
     assert SNAPSHOT.read_text() == told, "run again with DULY_UPDATE_SNAPSHOT=1, and look at what changed"
 
 
