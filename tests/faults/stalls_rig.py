@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from base64 import b64decode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,31 @@ class Town:
         """The mail system reports that the alert, which it took, could not be delivered."""
         (mail,) = self.mails(ref)
         await self._store(builder.bounce(b64decode(mail["content"]), mail["recipient"], mail["sender"], SystemIds()))
+
+    def took_mail_for(self, ref: str) -> Callable[[], Awaitable[bool]]:
+        """Whether the mail system has taken the notice's alert, asked for `until`."""
+
+        async def holds() -> bool:
+            return bool(self.mails(ref))
+
+        return holds
+
+    def all_delivered(self, queue: str) -> Callable[[], Awaitable[bool]]:
+        """Whether a consumer has all that is in a queue, asked for `until`."""
+
+        async def holds() -> bool:
+            return await asyncio.to_thread(self.rabbit.queue_depth, queue) == 0
+
+        return holds
+
+    def heal(self) -> None:
+        """Whoever was stopped goes on, and the mail system behaves."""
+        for process in self.system.processes:
+            if process.popen.poll() is None:
+                process.send(signal.SIGCONT)
+        if self.sink.process is None:
+            self.sink.start()
+        self.sink.behave()
 
     def all_live(self) -> None:
         """None of the workers died of what happened."""

@@ -19,7 +19,10 @@ _SANCTION = "SELECT s.state FROM sanction s JOIN notice USING (notice_id) WHERE 
 _FIRED = "SELECT count(*) FROM sanction JOIN notice USING (notice_id) WHERE source_ref = $1 AND fired_at IS NOT NULL"
 
 _TRIED = "SELECT count(*) FROM attempt a JOIN notice USING (notice_id) WHERE source_ref = $1 AND a.state = $2"
-_TOLD = "SELECT convert_from(o.body, 'UTF8') AS told FROM outbox o JOIN notice USING (notice_id) WHERE source_ref = $1"
+_WHY = """
+    SELECT e.data->>'reason' FROM notice_event e JOIN notice USING (notice_id)
+    WHERE source_ref = $1 AND e.kind = 'notice.unserved'
+"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -30,13 +33,20 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         assert await town.system.value("SELECT lost FROM conservation") == 0
 
 
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def well_again(town: Town) -> AsyncIterator[None]:
+    """What one test broke is whole for the next."""
+    yield
+    town.heal()
+
+
 async def test_a_bounce_held_by_a_stopped_process_stops_the_sanction_and_unserves_in_the_end(town: Town) -> None:
     system = town.system
     await town.served("held")
     (bounces,) = system.of("bounces")
     bounces.send(signal.SIGSTOP)
     await town.bounce("held")
-    assert town.rabbit.queue_depth("duly.bounces") == 0, "the stopped process holds it"
+    await until(town.all_delivered("duly.bounces"), 10)  # the stopped process holds it
     await system.advance(days=25)
     await system.until_state("held", "lapsed")
     await system.until("SELECT count(*) FROM sanction JOIN notice USING (notice_id) WHERE source_ref = $1", 1, "held")
@@ -73,9 +83,9 @@ async def test_undecodable_evidence_stops_the_sanctions_of_its_source_alone_unti
 
 
 async def test_a_bounce_that_overtakes_our_own_commit_unserves_and_the_acceptance_is_recorded(town: Town) -> None:
-    town.sink.misbehave("dot", "250 2.0.0 taken", match="early@*", after=2)
+    town.sink.misbehave("dot", "250 2.0.0 taken", match="early@*", after=4)
     await town.publish("early")
-    await until(_sees(town, "early"), 20)
+    await until(town.took_mail_for("early"), 20)
     await town.bounce("early")
     await town.system.until_state("early", "unserved")
     assert await town.attempts("early") == ["sending"], "the bounce must overtake our own commit"
@@ -83,7 +93,6 @@ async def test_a_bounce_that_overtakes_our_own_commit_unserves_and_the_acceptanc
     assert await town.attempts("early") == ["accepted"]
     assert (await town.facts("early"))[-2:] == ["notice.unserved", "alert.accepted"]
     assert await town.states("early") == {"unserved": 1}
-    town.sink.behave()
 
 
 async def test_an_acceptance_that_comes_after_the_lease_is_recorded_and_duplicates_are_bounded(town: Town) -> None:
@@ -100,7 +109,6 @@ async def test_an_acceptance_that_comes_after_the_lease_is_recorded_and_duplicat
         assert (await town.facts(ref)).count("alert.accepted") == len(accepted) == len(town.mails(ref))
         assert (await town.facts(ref)).count("notice.served") == 1
     town.judge_mails("slow-", most=6)
-    town.sink.behave()
 
 
 @pytest.mark.parametrize(
@@ -160,8 +168,7 @@ async def test_a_mailbox_that_puts_us_off_for_three_days_unserves_and_a_relay_th
     town.sink.start().misbehave("rcpt", "451 4.2.1 mailbox busy", match="busy@*")
     await _three_days_ago(town, "busy")
     await town.system.until_state("busy", "unserved")
-    told = await town.system.fetch(_TOLD, "busy")
-    assert "retries exhausted" in told[-1]["told"]
+    assert "retries exhausted" in await town.system.value(_WHY, "busy")
     town.sink.behave()
     await town.all_are("away", "served", 1)
 
@@ -194,10 +201,3 @@ async def _three_days_ago(town: Town, ref: str) -> None:
         " WHERE notice_id = (SELECT notice_id FROM notice WHERE source_ref = $1)",
         ref,
     )
-
-
-def _sees(town: Town, ref: str):  # noqa: ANN202 -- a question to the sink
-    async def holds() -> bool:
-        return bool(town.mails(ref))
-
-    return holds
