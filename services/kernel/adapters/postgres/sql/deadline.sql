@@ -6,7 +6,7 @@ SELECT * FROM unnest($1::uuid[], $2::integer[], $3::date[], $4::integer[], $5::d
 
 -- name: deadline_claim_due
 -- Deadlines whose instant has passed in legal time, oldest first; what another process holds is skipped.
-SELECT notice_id, version, due_at FROM deadline WHERE passed_at IS NULL AND due_at <= legal_now()
+SELECT notice_id, version, due_at FROM deadline WHERE passed_at IS NULL AND due_at <= (SELECT legal_now())
 ORDER BY due_at LIMIT $1::integer FOR UPDATE SKIP LOCKED;
 
 -- name: deadline_pass

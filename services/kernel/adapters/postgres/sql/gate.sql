@@ -28,7 +28,7 @@ SELECT legal_now() AS now,
        (SELECT m.sent_at FROM mark m ORDER BY m.sent_at DESC LIMIT 1) AS marks_committed_through,
        coalesce(b.stopped, false) AS stop_switch,
        b.cap_per_hour,
-       (SELECT count(*) FROM sanction f WHERE f.kind = $2::text AND f.fired_at > legal_now() - interval '1 hour')::integer
+       (SELECT count(*) FROM sanction f WHERE f.kind = $2::text AND f.fired_at > (SELECT legal_now()) - interval '1 hour')::integer
            AS fired_last_hour,
        s.sanction_id, s.state AS sanction_state, s.proposed_at, s.decided_by, s.approved_by,
        EXISTS (SELECT FROM sanction o WHERE o.regime = n.regime AND o.matter = n.matter
