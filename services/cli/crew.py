@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+import signal
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from services.cli.run import workers
 from services.kernel.adapters.embedded.house import House, open_house
@@ -18,6 +20,8 @@ from services.kernel.ledger import LedgerUnavailable
 from services.kernel.runtime.fault import Exit, Fault
 from services.kernel.runtime.health import Check
 from services.kernel.runtime.program import Worker
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,25 @@ def crew(parts: Parts) -> Crew:
         Fault: a worker's setting is missing or wrong.
     """
     return Crew([importlib.import_module(f"services.{name}.__main__").build(parts) for name in sorted(workers())])
+
+
+def run_whole(work: Coroutine[object, object, T]) -> T:
+    """Run to the end; SIGTERM and Ctrl-C still close what was opened.
+
+    Raises:
+        KeyboardInterrupt: one of them came.
+    """
+
+    async def watched() -> T:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(watched())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +21,14 @@ def up() -> int:
     Its own PostgreSQL, an in-memory broker and a built-in mailbox keep their data under ./var: the next start goes on
     where this one was, however it ended. DULY_DATABASE_URL, DULY_BROKER_URL and DULY_SMTP_URL name others to use.
     """
+    from services.cli.crew import run_whole  # noqa: PLC0415 -- heavy
     from services.kernel.runtime.logging import configure  # noqa: PLC0415 -- heavy
     from services.kernel.runtime.settings import WorkerSettings, read  # noqa: PLC0415 -- heavy
 
     configure("up", read(WorkerSettings).log_level)
-    return asyncio.run(_up(FOLDER))
+    if screen.errors().is_terminal:
+        screen.errors().print("starting …", style=screen.QUIET)
+    return run_whole(_up(FOLDER))
 
 
 async def _up(folder: Path) -> int:

@@ -43,15 +43,16 @@ def trial(
     A trial has a database, a broker and a mailbox of its own under ./var/trial; what DULY_DATABASE_URL, DULY_BROKER_URL
     and DULY_SMTP_URL name is not touched. Exits 0 if all ended as expected and every chain of evidence verifies.
     """
+    from services.cli.crew import run_whole  # noqa: PLC0415 -- heavy
     from services.cli.trial import show  # noqa: PLC0415 -- heavy
     from services.cli.trial.day import load_day  # noqa: PLC0415 -- heavy
 
     day = load_day(file)
     began = time.monotonic()
     if screen.console().is_terminal and not once and not as_json:
-        outcomes = asyncio.run(_live(day))
+        outcomes = run_whole(_live(day))
     else:
-        outcomes = asyncio.run(_plain(day, quiet=as_json))
+        outcomes = run_whole(_plain(day, quiet=as_json))
     if as_json:
         show.json_lines(outcomes)
     else:

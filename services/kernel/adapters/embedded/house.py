@@ -99,7 +99,12 @@ async def open_house(folder: Path, *, trial: bool = False) -> AsyncIterator[Hous
 async def _own_database(folder: Path, stack: AsyncExitStack, *, trial: bool) -> str:
     server = EmbeddedPostgres(folder / "postgres")
     stack.push_async_callback(asyncio.to_thread, server.stop)
-    dsn = await asyncio.to_thread(server.start)
+    starting = asyncio.ensure_future(asyncio.to_thread(server.start))
+    try:
+        dsn = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})  # a server that is half started could not be stopped
+        raise
     return await fresh_database(dsn) if trial else dsn
 
 
