@@ -189,8 +189,8 @@ async def test_a_hold_stops_the_gate_and_lifting_it_starts_the_minimum(bench: Be
 
 EVIDENCE = (
     "INSERT INTO raw_evidence (evidence_id, door, source, event_id, type, received_at, content_type, headers, body, "
-    "source_ref, addresses, state, notice_id) VALUES (gen_random_uuid(), $1, $2, 'e', $3, legal_now(), '', '{}', '', $4, "
-    "$5, $6, $7) RETURNING evidence_id"
+    "source_ref, addresses, state, notice_id) VALUES (gen_random_uuid(), $1, $2, 'e', $3, legal_now(), '', '{}', '', "
+    "$4, $5, $6, $7) RETURNING evidence_id"
 )
 
 
