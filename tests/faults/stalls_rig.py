@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import signal
 from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -117,6 +118,14 @@ class Town:
             return await asyncio.to_thread(self.rabbit.queue_depth, queue) == 0
 
         return holds
+
+    async def without_database(self, seconds: float) -> None:
+        """Stop the database for so long. Its folder stays ours: another test run sweeps away what nobody holds."""
+        await asyncio.to_thread(self.postgres.stop)
+        with (self.postgres.folder / "data" / "owner.lock").open() as ours:
+            fcntl.flock(ours, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            await asyncio.sleep(seconds)
+        await asyncio.to_thread(self.postgres.start)
 
     def heal(self) -> None:
         """Whoever was stopped goes on, and the mail system behaves."""

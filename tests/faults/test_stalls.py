@@ -176,9 +176,7 @@ async def test_a_mailbox_that_puts_us_off_for_three_days_unserves_and_a_relay_th
 async def test_workers_wait_for_a_database_that_goes_away_and_lose_nothing(town: Town) -> None:
     await town.publish(*(f"dark-{n}" for n in range(100)))
     await town.system.until("SELECT count(*) > 5 FROM notice WHERE source_ref LIKE 'dark-%' AND state = 'served'")
-    await asyncio.to_thread(town.postgres.stop)
-    await asyncio.sleep(1.5)  # long enough for every worker to notice
-    await asyncio.to_thread(town.postgres.start)
+    await town.without_database(1.5)  # long enough for every worker to notice
     await town.all_are("dark-", "served", 100)
     town.judge_mails("dark-", most=2)
     town.all_live()
