@@ -10,11 +10,11 @@ from services.kernel.ledger import LedgerRerun, LedgerUnavailable
 from services.kernel.ports import BrokerUnavailable
 from services.kernel.runtime.consumer import repeat
 
-_FAULTS = [LedgerRerun("DeadlockDetectedError"), LedgerUnavailable("away"), BrokerUnavailable()]
+_FAULTS = [LedgerRerun("DeadlockDetectedError"), LedgerUnavailable("away"), BrokerUnavailable(), KeyError("ours")]
 
 
 @pytest.mark.parametrize("fault", _FAULTS, ids=lambda fault: type(fault).__name__)
-async def test_a_round_that_was_chosen_as_victim_or_found_a_neighbour_away_is_done_again(fault: Exception) -> None:
+async def test_a_round_that_failed_is_done_again_and_ends_no_other(fault: Exception) -> None:
     stopping, rounds = asyncio.Event(), 0
 
     async def work() -> bool:

@@ -131,6 +131,9 @@ async def repeat(stopping: asyncio.Event, every: float, work: Callable[[], Await
             more = False
         except LedgerRerun:
             more = True
+        except Exception as fault:  # one round at fault must not end the others; what is due stays in the database
+            log.exception("round.failed", exc_info=fault)
+            more = False
         if not more:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), every)
