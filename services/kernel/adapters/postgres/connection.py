@@ -28,6 +28,7 @@ _AWAY = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # what the driver says when the server ends in the middle of its own dialogue
     asyncpg.InvalidCatalogNameError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the database takes no connections, as while it is restored
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.DiskFullError,
     asyncpg.ReadOnlySQLTransactionError,
