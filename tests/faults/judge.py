@@ -39,7 +39,7 @@ async def judge_mails(system: System, log: SinkLog, notices: int) -> int:
 
 
 def _judge_mails_of(mails: list[dict[str, Any]], notice: str, attempts: dict[Any, Any]) -> None:
-    """One mail is of the attempt that served the notice; any other is of one whose process died before it could tell."""
+    """One mail is of the attempt that served the notice; any other of one whose process died before it could tell."""
     assert len(mails) <= MOST_MAILS, f"{len(mails)} mails to {mails[0]['recipient']}"
     assert {mail["message_id"] for mail in mails} == {f"<{notice}@authority.example>"}
     named = [verp.read(mail["sender"], KEYRING, BOUNCE_DOMAIN) for mail in mails]

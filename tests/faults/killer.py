@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 from uuid import uuid4
 
 import asyncpg
@@ -176,7 +177,7 @@ class Killer:
 
 
 class Restarted:
-    """One worker, started again whenever it dies of itself."""
+    """One worker, started again whenever it dies of itself, until the block ends."""
 
     def __init__(self, system: System, zygote: Zygote, worker: str, **settings: str) -> None:
         self.deaths = 0
@@ -185,16 +186,20 @@ class Restarted:
         self._log = system.folder / f"{worker}-{uuid4().hex[:8]}.log"
         self._pid = 0
 
-    async def run(self) -> None:
-        """Until it ends in good order."""
+    async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        os.kill(self._pid, signal.SIGTERM)
+        await self._running
+
+    async def _run(self) -> None:
         while True:
             self._pid = await self._zygote.start(self._worker, self._log, self._environment)
             if await self._zygote.ended(self._pid) == 0:
                 return
             self.deaths += 1
-
-    def tell_to_end(self) -> None:
-        os.kill(self._pid, signal.SIGTERM)
 
 
 _SENDING = "SELECT EXISTS (SELECT FROM attempt WHERE address = $1 AND state = 'sending')"

@@ -141,15 +141,15 @@ async def test_all_queues_deleted_between_acceptance_and_service_lose_no_notice(
 
 async def test_what_kills_its_worker_is_dead_at_last_and_its_neighbours_are_done(system: System) -> None:
     neighbours = [fee_outstanding(f"fee-{number}") for number in range(60)]
-    async with Zygote() as zygote, running(killers(system, zygote, "relay")):
-        renderer = Restarted(system, zygote, "renderer", DULY_TEST_POISON="poison-1")
-        restarting = asyncio.create_task(renderer.run())
+    async with (
+        Zygote() as zygote,
+        running(killers(system, zygote, "relay")),
+        Restarted(system, zygote, "renderer", DULY_TEST_POISON="poison-1") as renderer,
+    ):
         await system.publish(*neighbours[:30], fee_outstanding("poison-1"), *neighbours[30:])
-        await system.until("SELECT count(*) FROM failed_item WHERE state = 'dead'", 1, seconds=60)
-        await system.until("SELECT count(*) FROM notice", len(neighbours), seconds=60)
+        await system.until("SELECT count(*) FROM failed_item WHERE state = 'dead'", 1, seconds=30)
+        await system.until("SELECT count(*) FROM notice", len(neighbours), seconds=30)
         await system.until("SELECT count(*) FROM failed_item WHERE state = 'retry'", 0)
-        renderer.tell_to_end()
-        await restarting
     (dead,) = await system.fetch("SELECT body, reason FROM failed_item WHERE state = 'dead'")
     assert b"poison-1" in dead["body"]
     assert "killed its worker again" in dead["reason"]

@@ -3,15 +3,15 @@
     python -m tests.faults.zygote
 
 A worker takes a second to import its libraries; on two cores, four hundred starts would take longer than all other
-tests. So one process imports everything once and then forks a child a request, before any loop, thread or connection
-exists in it. The child opens its own session and log, sets its environment, and runs `services.<worker>.__main__.main()`, as
-`python -m services.<worker>` does. What is killed is a process of its own, with its own connections; only imports are
-shared.
+tests. So one process imports everything once and then forks a child a request, before any loop, thread or
+connection exists in it. The child opens its own session and log, sets its environment, and runs
+`services.<worker>.__main__.main()`, as `python -m services.<worker>` does. What is killed is a process of its own, with
+its own connections; only imports are shared.
 
 One JSON line in, one out: `{"do": "start", "worker": …, "log": FILE, "environment": {…}}` answers `{"pid": …}`;
-`{"do": "end", "pid": …, "signal": 9}` signals a child (0: does not), waits for it, and answers `{"status": …}`, negative
-for a signal as `subprocess` has it. Children are reaped only here, so that a pid means one child for as long as a test
-may name it. When its input ends, it kills its children and ends.
+`{"do": "end", "pid": …, "signal": 9}` signals a child (0: does not), waits for it, and answers `{"status": …}`,
+negative for a signal as `subprocess` has it. Children are reaped only here, so that a pid means one
+child for as long as a test may name it. When its input ends, it kills its children and ends.
 
 `DULY_TEST_POISON` in a child's environment: it dies as soon as it is to work on a message with these bytes in it.
 """
