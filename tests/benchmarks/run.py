@@ -18,6 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,10 @@ LATEST = CHECKOUT / "var" / "bench" / "latest.json"
 def children(pid: int) -> list[int]:
     """A process and all below it."""
     found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += children(int(child))
+    with suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in task.read_text().split():
+                found += children(int(child))
     return found
 
 

@@ -15,13 +15,15 @@ from services.kernel.runtime.program import QueueWorker, Worker, clock_of, live
 from services.kernel.runtime.program import main as frame
 from services.kernel.runtime.settings import BrokerSettings, WorkerSettings, read
 
+_PREFETCH_LEAST = 50
+"""What a worker that takes items one by one holds: all of it is delivered again, one by one, if the worker dies."""
+
 
 def consumer(handler: Handler, parts: Parts) -> Consumer:
     """A handler on its queue."""
     settings = parts.worker
-    return Consumer(
-        handler, parts.broker, parts.ledger, parts.measures, prefetch=settings.prefetch, linger=settings.linger
-    )
+    prefetch = min(settings.prefetch, _PREFETCH_LEAST + 2 * handler.batch)
+    return Consumer(handler, parts.broker, parts.ledger, parts.measures, prefetch=prefetch, linger=settings.linger)
 
 
 def queue_worker(handler: Handler, parts: Parts) -> Worker:

@@ -20,9 +20,7 @@ async def finish(
     ended = [item for item in finished if isinstance(item.outcome, Done | Refused)]
     if ended:
         await _remember(connection, consumer, ended)
-    resolved = [item.failed_id for item in ended if item.failed_id is not None]
-    if resolved:
-        await connection.execute(sql("failed_resolve"), resolved)
+    await _resolve(connection, consumer, [item for item in ended if item.failed_id is not None])
     await _again(connection, [failure for failure in failures if failure.failed_id is not None])
     await _first(connection, ids, consumer, [failure for failure in failures if failure.failed_id is None])
     await _evidence(connection, failures)
@@ -37,6 +35,17 @@ async def _remember(connection: Link, consumer: str, ended: Sequence[Finished]) 
         [item.key.subject for item in ended],
         ["done" if isinstance(item.outcome, Done) else "refused" for item in ended],
     )
+
+
+async def _resolve(connection: Link, consumer: str, retried: Sequence[Finished]) -> None:
+    if retried:
+        await connection.execute(
+            sql("failed_resolve"),
+            consumer,
+            [item.failed_id for item in retried],
+            [item.key.source for item in retried],
+            [item.key.event_id for item in retried],
+        )
 
 
 async def _again(connection: Link, failures: Sequence[Failure]) -> None:

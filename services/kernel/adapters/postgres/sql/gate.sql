@@ -65,13 +65,17 @@ WHERE gate_wait.notice_id IN (SELECT w.notice_id FROM woken w WHERE w.notice_id 
 SELECT notice_id FROM gate_wait WHERE notice_id = $1::uuid FOR NO KEY UPDATE;
 
 -- name: gate_waits_due
--- Waits whose instant has come in legal time; those that were handed out without an answer; and, at long last, all others.
+-- Waits whose instant has come in legal time; those that were handed out without an answer; and, at long last, all
+-- others. No more are out at a time than the limit, so that what is fresh need not queue behind what is handed out again.
 UPDATE gate_wait SET look_again_at = NULL, handed_at = clock_timestamp() WHERE notice_id IN (
     SELECT notice_id FROM gate_wait
     WHERE look_again_at <= legal_now()
        OR handed_at < clock_timestamp() - make_interval(secs => $2::float8)
        OR (handed_at IS NULL AND looked_at < clock_timestamp() - interval '10 minutes')
-    ORDER BY looked_at LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+    ORDER BY looked_at
+    LIMIT greatest(0, $1::integer - (SELECT count(*) FROM gate_wait h
+                                     WHERE h.handed_at >= clock_timestamp() - make_interval(secs => $2::float8)))
+    FOR UPDATE SKIP LOCKED)
 RETURNING notice_id, version;
 
 -- name: gate_waits_any

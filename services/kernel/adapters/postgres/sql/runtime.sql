@@ -47,11 +47,16 @@ UPDATE failed_item SET begun = begun + 1 WHERE failed_id = $1::uuid;
 SELECT begun FROM failed_item WHERE failed_id = $1::uuid;
 
 -- name: failed_resolve
--- Retried or replayed items that are done now; undecodable evidence that a mended message replaces is cleared.
+-- Retried or replayed items that are done now; undecodable evidence that a mended message replaces is cleared. The row
+-- that a message names in its header must be the same item, or one that a person mended: headers prove nothing.
 WITH resolved AS (
     UPDATE failed_item SET state = 'resolved', next_at = NULL, changed_at = clock_timestamp()
-    WHERE failed_id = ANY($1::uuid[]) AND state IN ('retry', 'dead', 'replaying')
-    RETURNING evidence_id)
+    FROM unnest($2::uuid[], $3::text[], $4::text[]) AS u(failed_id, source, event_id)
+    WHERE failed_item.failed_id = u.failed_id AND failed_item.worker = $1::text
+      AND failed_item.state IN ('retry', 'dead', 'replaying')
+      AND ((failed_item.source = u.source AND failed_item.event_id = u.event_id)
+           OR EXISTS (SELECT FROM failed_item_action a WHERE a.failed_id = u.failed_id AND a.action = 'mend'))
+    RETURNING failed_item.evidence_id)
 UPDATE raw_evidence SET state = 'cleared', outcome = 'replaced by a mended message', looked_at = clock_timestamp()
 FROM resolved WHERE raw_evidence.evidence_id = resolved.evidence_id AND raw_evidence.type = 'undecodable';
 
