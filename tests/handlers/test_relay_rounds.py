@@ -10,6 +10,7 @@ import pytest
 
 from schemas.messages.hops import DeadlinePassedV1, PassedDeadline
 from services.kernel.domain.changes import Announced, GateWoken, HoldLifted, HoldPlaced, MarkCommitted
+from services.kernel.ledger import Failure, ItemKey
 from services.kernel.ports import Outgoing
 from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.publishing import publish_unsent
@@ -246,3 +247,18 @@ async def test_what_the_gate_asks_for_is_handed_out_as_messages(bench: Bench, re
     await relay.wake()
     passed = [json.loads(body)["data"]["deadlines"] for body in broker.took if b"deadline.passed" in body]
     assert passed == [[{"notice_id": str(notice_id), "version": 1}]]
+
+
+@pytest.mark.parametrize(("source", "waits"), [("fees", ["evidence_waiting"]), ("caseworking", [])])
+async def test_what_the_door_could_not_store_holds_the_sanctions_of_its_source_alone(
+    bench: Bench, source: str, waits: list[str]
+) -> None:
+    notice_id = await ripe(bench)
+    failure = Failure(
+        ItemKey(source, "lost", UUID(int=0)), "obligation.satisfied.v1", None, None, "obligation.satisfied.v1",
+        "application/json", {}, b"{}", "its worker died over and over", "Retry", "", 3600, None,
+    )  # fmt: skip
+    async with bench.ledger.begin() as tx:
+        await tx.finish("intake", [], [failure])
+    assert await look(bench, notice_id) == waits
+    assert await bench.state(notice_id) == ("lapsed" if waits else "sanctioned")

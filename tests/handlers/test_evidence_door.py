@@ -1,0 +1,56 @@
+"""The evidence door: what it could not store still counts, order is kept, and headers prove nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from services.intake.handler import Intake
+from services.kernel.ports import Delivery
+from services.kernel.runtime.consumer import _groups
+from services.kernel.runtime.items import FAILED_ID, items_of
+from tests.handlers.bench import IDS, LIBRARY_HERE, Bench, delivery, item
+from tests.rig.system import paid
+
+OPEN = "SELECT state FROM raw_evidence WHERE type = 'undecodable'"
+
+
+@pytest.fixture
+def intake() -> Intake:
+    return Intake(LIBRARY_HERE, IDS, batch=100)
+
+
+async def test_a_sound_message_that_names_anothers_dead_letter_in_its_header_does_not_clear_it(
+    bench: Bench, intake: Intake
+) -> None:
+    await bench.run(intake, items_of(delivery(b"{broken", "obligation.satisfied.v1", {"ce-source": "fees"}), "intake"))
+    dead = await bench.value("SELECT failed_id FROM failed_item WHERE state = 'dead'")
+    body = json.dumps({"specversion": "1.0", "id": str(uuid4()), **paid("other")}).encode()
+    forged = delivery(body, "obligation.satisfied.v1", {FAILED_ID: str(dead)})
+    await bench.run(intake, items_of(forged, "intake"))
+    assert await bench.value("SELECT state FROM failed_item WHERE failed_id = $1", dead) == "dead"
+    assert await bench.value(OPEN) == "dead"
+
+
+async def test_evidence_whose_work_raised_is_kept_as_undecodable_so_that_no_mark_overtakes_it(
+    bench: Bench, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(intake, "_stranger", fail)
+    await bench.run(intake, [item(paid("one"), "intake")])
+    assert await bench.value(OPEN) == "dead"
+    assert await bench.value("SELECT source FROM raw_evidence") == "fees"
+    assert await bench.value("SELECT evidence_id IS NOT NULL FROM failed_item WHERE state = 'dead'")
+
+
+def test_redelivered_messages_go_alone_and_in_the_order_in_which_all_came() -> None:
+    def numbered(tag: int, *, redelivered: bool) -> Delivery:
+        return replace(delivery(b"", "mark.sent.v1"), tag=tag, redelivered=redelivered)
+
+    came = [numbered(tag, redelivered=tag in {3, 4, 7}) for tag in range(1, 9)]
+    assert [[each.tag for each in group] for group in _groups(came)] == [[1, 2], [3], [4], [5, 6], [7], [8]]
