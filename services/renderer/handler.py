@@ -191,6 +191,7 @@ def _born(
         trial=clock.trial,
         state=State.ACCEPTED,
         seq=0,
+        told=1,
         chain_head=GENESIS(notice_id),
         accepted_at=at,
         asked_days=period.days if period else None,
@@ -232,7 +233,7 @@ def _accepted(notice: Notice, content_hash: bytes, cause: Envelope) -> Change:
         told,
         event_id=f"{notice.notice_id}:1",
         notice_id=notice.notice_id,
-        seq=1,
+        sequence=1,
         cause=cause,
         trial=notice.trial,
     )

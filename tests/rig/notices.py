@@ -114,7 +114,7 @@ def _blank(at: datetime, properties: dict[str, str]) -> Notice:
         notice_type="fee-outstanding", matter=f"fees/{reference}", business_id="XAML00000100417",
         channel=Channel.SECURE_COMM, origin=Origin.AUTOMATIC, language="en", address="owner@business.example",
         template_version="1", template_hash=b"\1" * 32, trial=False, state=State.ACCEPTED, seq=0,
-        chain_head=GENESIS(notice_id), accepted_at=at,
+        chain_head=GENESIS(notice_id), accepted_at=at, told=1,
     )  # fmt: skip
     return replace(notice, **properties)
 

@@ -45,6 +45,7 @@ CREATE TABLE notice (
     asked_reason         text,
     asked_approver       text,
     respond_by           date,
+    told                 integer NOT NULL DEFAULT 0 CHECK (told >= 0),
     UNIQUE (source, source_ref),
     CONSTRAINT rendered_is_dated CHECK (state = 'accepted' OR rendered_at IS NOT NULL OR state = 'withdrawn'),
     CONSTRAINT served_needs_both_facts CHECK (served_at IS NULL OR channel <> 'secure_comm'

@@ -61,6 +61,7 @@ class Notice:
     """The hot row of one notice: who, what, and where it stands. All instants are UTC-aware, from the database's clock.
 
     `asked_*` is an approved shorter period, `respond_by` a fixed date that upstream asked for.
+    `told` counts the events that upstream was told of it.
     `seq` and `chain_head` are the number and the SHA-256 of the last event in its evidence chain.
     """
 
@@ -100,6 +101,7 @@ class Notice:
     asked_reason: str | None = None
     asked_approver: str | None = None
     respond_by: date | None = None
+    told: int = 0
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Notice:

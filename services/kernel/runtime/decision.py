@@ -100,10 +100,10 @@ class Quiet:
 
 
 def announce(
-    kind: str, message: Message, *, event_id: str, notice_id: UUID | None = None, seq: int | None = None,
+    kind: str, message: Message, *, event_id: str, notice_id: UUID | None = None, sequence: int | None = None,
     cause: Envelope | None = None, trial: bool = False,
 ) -> Announced:  # fmt: skip
-    """An event for the outbox: `event_id` is the same however often it is told, `seq` numbers it for its notice."""
+    """An event for the outbox: `event_id` is the same however often it is told, `sequence` its number of its notice."""
     attributes = {
         "specversion": "1.0",
         "id": event_id,
@@ -111,7 +111,7 @@ def announce(
         "type": kind,
         "subject": None if notice_id is None else str(notice_id),
         "datacontenttype": "application/json",
-        "sequence": None if seq is None else str(seq),
+        "sequence": None if sequence is None else str(sequence),
         "traceparent": cause.traceparent if cause else None,
         "trial": trial,
     }

@@ -53,14 +53,15 @@ class Writing:
         self.notice = move(self.notice, event, self.at)
 
     def tell(self, kind: str, message: Message) -> None:
-        """Tell upstream, numbered by the fact that was appended last."""
+        """Tell upstream of the fact that was appended last; what is told of a notice is numbered without a gap."""
+        self.notice = self.notice.but(told=self.notice.told + 1)
         self.changes.append(
             announce(
                 kind,
                 message,
                 event_id=f"{self.notice.notice_id}:{self.notice.seq}",
                 notice_id=self.notice.notice_id,
-                seq=self.notice.seq,
+                sequence=self.notice.told,
                 cause=self.cause,
                 trial=self.notice.trial,
             ),

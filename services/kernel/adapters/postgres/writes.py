@@ -27,7 +27,7 @@ Value = object
 SAVED_COLUMNS = (
     "notice_id", "state", "seq", "chain_head", "rendered_at", "content_available_at", "alert_accepted_at", "served_at",
     "deemed_on", "deadline_version", "deadline_at", "satisfied_at", "lapsed_at", "closed_at", "sanctioned_at",
-    "unserved_at", "withdrawn_at",
+    "unserved_at", "withdrawn_at", "told",
 )  # fmt: skip
 CONTENT_COLUMNS = tuple(field.name for field in fields(ContentStored))
 EVENT_COLUMNS = ("notice_id", "seq", "kind", "at", "actor", "data", "digest")

@@ -4,13 +4,14 @@ UPDATE notice SET state = u.state, seq = u.seq, chain_head = u.chain_head, rende
     content_available_at = u.content_available_at, alert_accepted_at = u.alert_accepted_at, served_at = u.served_at,
     deemed_on = u.deemed_on, deadline_version = u.deadline_version, deadline_at = u.deadline_at,
     satisfied_at = u.satisfied_at, lapsed_at = u.lapsed_at, closed_at = u.closed_at, sanctioned_at = u.sanctioned_at,
-    unserved_at = u.unserved_at, withdrawn_at = u.withdrawn_at
+    unserved_at = u.unserved_at, withdrawn_at = u.withdrawn_at, told = u.told
 FROM unnest(
     $1::uuid[], $2::text[], $3::integer[], $4::bytea[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[],
     $8::timestamptz[], $9::date[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[],
-    $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[])
+    $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::integer[])
 AS u(notice_id, state, seq, chain_head, rendered_at, content_available_at, alert_accepted_at, served_at, deemed_on,
-     deadline_version, deadline_at, satisfied_at, lapsed_at, closed_at, sanctioned_at, unserved_at, withdrawn_at)
+     deadline_version, deadline_at, satisfied_at, lapsed_at, closed_at, sanctioned_at, unserved_at, withdrawn_at,
+     told)
 WHERE notice.notice_id = u.notice_id;
 
 -- name: notice_lock
