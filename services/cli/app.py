@@ -35,9 +35,7 @@ app["--help"].group = THIS
 app["--version"].group = THIS
 
 app.command("services.cli.up:up", name="up", group=RUN, help="Run everything in this process, embedded by default.")
-app.command(
-    "services.cli.trial.command:trial", name="trial", group=RUN, help="Play a day through the real workers."
-)
+app.command("services.cli.trial.command:trial", name="trial", group=RUN, help="Play a day through the real workers.")
 app.command("services.cli.run:run", name="run", group=RUN, help="Run one worker in this process.")
 app.command("services.cli.publish:publish", name="publish", group=RUN, help="Publish events from a file.")
 app.command("services.cli.notices:app", name="notices", group=LOOK, help="See notices, their story, and its proof.")
