@@ -57,11 +57,6 @@ ORDER BY n.rendered_at LIMIT $1::integer;
 -- Those of these addresses that must not be written to.
 SELECT address, reason FROM suppressed_address WHERE address = ANY($1::text[]);
 
--- name: address_suppress
--- Addresses that must not be written to from now on.
-INSERT INTO suppressed_address (address, reason, since) SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])
-ON CONFLICT (address) DO NOTHING;
-
 -- name: sending_brake
 -- Whether mail may leave.
 SELECT on_since IS NOT NULL AND (until IS NULL OR until > clock_timestamp()) AS is_on, coalesce(reason, '') AS reason
