@@ -88,7 +88,8 @@ def _library() -> Iterator[Check]:
     except Fault as fault:
         yield Check("library", "bad", f"{fault.where}: {fault.what}", fault.todo)
         return
-    counts = f"{len(library.regimes)} regimes, {len(library.notice_types)} notice types, {len(library.sources)} sources"
+    parts = ((library.regimes, "regime"), (library.notice_types, "notice type"), (library.sources, "source"))
+    counts = ", ".join(screen.counted(len(things), noun) for things, noun in parts)
     yield Check("library", "ok", f"{counts} in {books.folder()}")
 
 

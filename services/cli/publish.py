@@ -157,5 +157,5 @@ def _tell(lines: Lines, count: int, *, json: bool) -> None:
     else:
         where = "and confirmed" if read(BrokerSettings).address else "to the database; `duly up` sends them on"
         screen.line(
-            f"{count} event{'s' * (count != 1)} published {where}" if count else "nothing to publish", screen.GOOD
+            f"{screen.counted(count, 'event')} published {where}" if count else "nothing to publish", screen.GOOD
         )

@@ -102,6 +102,11 @@ def progress(doing: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield lambda count: bar.advance(task, count)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 notice`, `2 notices`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def visible(text: str) -> str:
     """The text with every character that could steer a terminal or hide shown as U+FFFD."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -124,7 +124,10 @@ def _tell(found: Findings, *, json: bool) -> int:
     else:
         if found.faults:
             screen.table(COLUMNS, found.faults)
-        checked = f"{found.notices} notices with {found.facts} facts and {found.roots} daily roots checked"
+        checked = (
+            f"{screen.counted(found.notices, 'notice')} with {screen.counted(found.facts, 'fact')} and "
+            f"{screen.counted(found.roots, 'daily root')} checked"
+        )
         wrong = len({whose for whose, _ in found.faults})
         screen.line(f"{checked}: {f'{wrong} at fault' if wrong else 'all sound'}", screen.BAD if wrong else screen.GOOD)
     return Exit.NO if found.faults else Exit.OK
