@@ -172,8 +172,25 @@ def _born(
     clock: Clock,
 ) -> tuple[Notice, list[Fact]]:
     """A new notice, accepted and rendered in one transaction; its content is in the inbox from the commit on."""
-    at, period = clock.legal, request.period
-    notice = Notice(
+    at = clock.legal
+    notice = _notice(notice_id, envelope, request, terms, hashed, clock)
+    notice, first = record(notice, "notice.accepted", at, envelope.source, _asked(envelope, request, hashed))
+    notice = move(notice, Event.RENDER, at).but(content_available_at=at)
+    pinned: dict[str, Json] = {
+        "template": terms.template.name,
+        "template_version": terms.template.version,
+        "template_sha256": terms.template.content_hash.hex(),
+        "content_sha256": rendered.content_hash.hex(),
+    }
+    notice, second = record(notice, "notice.rendered", at, "renderer", pinned)
+    return notice, [first, second]
+
+
+def _notice(
+    notice_id: UUID, envelope: Envelope, request: NoticeRequestedV1, terms: Terms, hashed: bytes, clock: Clock
+) -> Notice:
+    period = request.period
+    return Notice(
         notice_id=notice_id,
         source=envelope.source,
         source_ref=request.source_ref,
@@ -193,29 +210,30 @@ def _born(
         seq=0,
         told=1,
         chain_head=GENESIS(notice_id),
-        accepted_at=at,
+        accepted_at=clock.legal,
         asked_days=period.days if period else None,
         asked_reason=period.reason if period else None,
         asked_approver=period.approver if period else None,
         respond_by=request.respond_by,
     )
-    accepted: dict[str, Json] = {
+
+
+def _asked(envelope: Envelope, request: NoticeRequestedV1, hashed: bytes) -> dict[str, Json]:
+    """The request as evidence: who asked for what, and who approved a shorter period and why."""
+    asked: dict[str, Json] = {
         "event_id": envelope.id,
         "data_sha256": hashed.hex(),
         "requested_by": request.requested_by,
         "regime": request.regime,
         "notice_type": request.notice_type,
     }
-    notice, first = record(notice, "notice.accepted", at, envelope.source, accepted)
-    notice = move(notice, Event.RENDER, at)
-    pinned: dict[str, Json] = {
-        "template": terms.template.name,
-        "template_version": terms.template.version,
-        "template_sha256": terms.template.content_hash.hex(),
-        "content_sha256": rendered.content_hash.hex(),
-    }
-    notice, second = record(notice.but(content_available_at=at), "notice.rendered", at, "renderer", pinned)
-    return notice, [first, second]
+    if request.period:
+        asked |= {
+            "period_days": request.period.days,
+            "period_reason": request.period.reason,
+            "period_approver": request.period.approver,
+        }
+    return asked
 
 
 def _accepted(notice: Notice, content_hash: bytes, cause: Envelope) -> Change:
