@@ -1,4 +1,4 @@
--- The schema after all migrations, as pg_dump of PostgreSQL 15 tells it. To write it anew:
+-- The schema after all migrations, as pg_dump of PostgreSQL 18 tells it. To write it anew:
 -- DULY_UPDATE_SNAPSHOT=1 pytest tests/ports/test_database_snapshot.py
 
 CREATE FUNCTION public.guard_append_only() RETURNS trigger
@@ -196,10 +196,10 @@ CREATE TABLE public.notice (
 
 CREATE VIEW public.conservation AS
  SELECT count(*) AS accepted,
-    count(*) FILTER (WHERE (placed.place = 'terminal'::text)) AS terminal,
-    count(*) FILTER (WHERE (placed.place = 'in flight'::text)) AS in_flight,
-    count(*) FILTER (WHERE (placed.place = 'dead'::text)) AS dead,
-    count(*) FILTER (WHERE (placed.place = 'lost'::text)) AS lost
+    count(*) FILTER (WHERE (place = 'terminal'::text)) AS terminal,
+    count(*) FILTER (WHERE (place = 'in flight'::text)) AS in_flight,
+    count(*) FILTER (WHERE (place = 'dead'::text)) AS dead,
+    count(*) FILTER (WHERE (place = 'lost'::text)) AS lost
    FROM ( SELECT
                 CASE
                     WHEN (n.state = ANY (ARRAY['satisfied'::text, 'closed'::text, 'sanctioned'::text, 'unserved'::text, 'withdrawn'::text])) THEN 'terminal'::text
