@@ -408,8 +408,8 @@ def test_ctrl_c_in_the_terminal_leaves_the_server_to_its_owner(place: Path) -> N
         "import sys; from pathlib import Path\n"
         "from services.kernel.adapters.embedded.postgres import EmbeddedPostgres\n"
         "server = EmbeddedPostgres(Path(sys.argv[1]), system=Path(sys.argv[2]))\n"
-        "print(server.start(), server.pid, flush=True)\n"
-        "try: sys.stdin.read()\n"
+        "dsn = server.start()\n"
+        "try: print(dsn, server.pid, flush=True); sys.stdin.read()\n"  # the signal may come as soon as this is told
         "except KeyboardInterrupt: print(server.find() is not None, flush=True); server.stop()\n"
     )
     command = [sys.executable, "-c", code, str(place / "data"), str(place.parent / "system")]
