@@ -84,6 +84,7 @@ def test_broker_that_is_away_is_told(duly: Duly, tmp_path: Path, monkeypatch: py
 def test_broker_confirms_every_event_and_doctor_sees_its_queues(
     ledger_of: OnLedger, duly: Duly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rabbit_node: RabbitNode
 ) -> None:
+    rabbit_node.delete_all_queues()  # others share the node
     monkeypatch.setenv("DULY_BROKER_URL", rabbit_node.url)
     file = lines(tmp_path / "events.jsonl", *({**PAID, "id": f"e{number}"} for number in range(3)))
     found = {check["check"]: check for check in duly("doctor")[1]}

@@ -17,7 +17,6 @@ from services.kernel.domain.deadline import (
     end_of_day,
     extend,
     fix_deadline,
-    fixed_date_allowed,
     shorten,
 )
 
@@ -189,7 +188,6 @@ def test_a_period_has_at_least_a_day(days: int) -> None:
 @pytest.mark.parametrize(("fixed", "allowed"), [(date(2026, 6, 21), False), (date(2026, 6, 22), True)])
 def test_a_fixed_date_must_leave_the_approved_period(fixed: date, allowed: bool) -> None:
     deemed_on = date(2026, 6, 1)
-    assert fixed_date_allowed(deemed_on, fixed, TWENTY_ONE, calendar()) is allowed
     if allowed:
         deadline = fix_deadline(1, deemed_on, fixed, TWENTY_ONE, calendar(), rule="same_day")
         assert (deadline.due_on, deadline.due_at) == (fixed, datetime(2026, 6, 22, 23, tzinfo=UTC))

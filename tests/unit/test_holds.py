@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 
-from services.kernel.domain.holds import Hold, HoldKind, HoldRefused, last_lifted_at, lift, open_kinds, place
+from services.kernel.domain.holds import Hold, HoldKind, HoldRefused, lift, place
 
 HOLD_ID = UUID("01938f5e-0000-7000-8000-000000000002")
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -33,16 +33,3 @@ def test_a_hold_is_lifted_once() -> None:
     lifted = lift(a_hold(), "answered", "Ben", AT)
     with pytest.raises(HoldRefused, match="Ben lifted this hold on 2026-11-22"):
         lift(lifted, "again", "Cid", AT)
-
-
-def test_open_kinds_are_the_open_holds_oldest_first() -> None:
-    late = a_hold(HoldKind.MANUAL, AT + timedelta(hours=1))
-    gone = lift(a_hold(HoldKind.OBJECTION), "withdrawn", "Ben", AT + timedelta(hours=2))
-    assert open_kinds([late, gone, a_hold()]) == (HoldKind.CONTESTED, HoldKind.MANUAL)
-
-
-def test_the_last_lifting_is_the_latest_one() -> None:
-    first = lift(a_hold(), "answered", "Ben", AT + timedelta(hours=1))
-    last = lift(a_hold(), "answered", "Ben", AT + timedelta(hours=2))
-    assert last_lifted_at([last, first, a_hold()]) == AT + timedelta(hours=2)
-    assert last_lifted_at([a_hold()]) is None

@@ -95,7 +95,8 @@ def test_every_notice_type_in_scope_has_a_text_in_every_language_and_asks_upstre
 
 
 def test_a_broker_user_speaks_for_one_source(library: Library) -> None:
-    assert library.source_of_amqp_user("fees").name == "fees"
+    assert library.source("fees").speaks_as("fees")
+    assert not library.source("fees").speaks_as("registry")
     assert library.source("caseworking").may_name("senior-caseworker:A. Jones")
     assert not library.source("caseworking").may_name("intern:B. Smith")
     assert not library.source("registry").may_name("senior-caseworker:A. Jones")
@@ -108,7 +109,7 @@ def test_what_the_library_lacks_is_refused_by_name(library: Library) -> None:
         (lambda: library.notice_type(AML, "fine"), "unknown notice type: 'fine'"),
         (lambda: library.notice_type("gambling", "fee-due"), "unknown regime: 'gambling'"),
         (lambda: library.template(AML, "fee-due", "99"), "unknown version of template fee-due: '99'"),
-        (lambda: library.source_of_amqp_user("a\r\nb"), r"unknown broker user: 'a\r\nb'"),
+        (lambda: library.source("a\r\nb"), r"unknown source: 'a\r\nb'"),
         (lambda: library.regime("x" * 900), f"unknown regime: '{'x' * 64}…'"),
     ):
         with pytest.raises(NotInLibrary) as refused:

@@ -172,15 +172,6 @@ def shorten(
     return asked
 
 
-def fixed_date_allowed(deemed_on: date, fixed: date, period: Period, calendar: WorkingDays) -> bool:
-    """Whether a fixed last day leaves at least the approved period after the deemed date. Asked at service.
-
-    Raises:
-        CalendarExhausted: working days are needed beyond the calendar.
-    """
-    return fixed >= period.last_day(deemed_on, calendar)
-
-
 def fix_deadline(
     version: int, deemed_on: date, fixed: date, period: Period, calendar: WorkingDays, *, rule: str
 ) -> Deadline:

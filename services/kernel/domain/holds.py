@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -63,16 +62,6 @@ def lift(hold: Hold, reason: str, by: str, at: datetime) -> Hold:
     if hold.lifted_at is not None:
         raise HoldRefused(f"{hold.lifted_by} lifted this hold on {hold.lifted_at.isoformat()}")
     return replace(hold, lifted_at=at, lifted_by=by.strip(), lift_reason=reason.strip())
-
-
-def open_kinds(holds: Iterable[Hold]) -> tuple[HoldKind, ...]:
-    """The kinds of the open holds, oldest first, one for each hold."""
-    return tuple(hold.kind for hold in sorted(holds, key=lambda hold: hold.placed_at) if hold.is_open)
-
-
-def last_lifted_at(holds: Iterable[Hold]) -> datetime | None:
-    """When the last hold was lifted, or None."""
-    return max((hold.lifted_at for hold in holds if hold.lifted_at is not None), default=None)
 
 
 def _named_and_reasoned(by: str, reason: str) -> None:

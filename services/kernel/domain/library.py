@@ -76,17 +76,6 @@ class Library:
         """
         return _found(self.sources, name, "source", name)
 
-    def source_of_amqp_user(self, user: str) -> Source:
-        """Find the source that an authenticated broker user speaks for.
-
-        Raises:
-            NotInLibrary: the user speaks for no source.
-        """
-        for source in self.sources.values():
-            if user in source.amqp_users:
-                return source
-        raise NotInLibrary("broker user", user)
-
     def cap_an_hour(self, regime: str, sanction: str) -> int:
         """How many sanctions of this kind may fire in an hour.
 
