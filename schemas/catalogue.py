@@ -22,7 +22,9 @@ DELIVERY_LIMIT = 20
 
 KIB = 1024
 QUICK = (1, 5, 30, 120, 600, 3600)
-"""Seconds between attempts of an item that failed unexpectedly; after the last it is dead."""
+PATIENT = (5, 30, 120, 600, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 24 * 3600)
+"""Seconds between attempts of an item that failed unexpectedly; after the last it is dead. PATIENT: where
+a neighbour outside may be away over a weekend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,10 @@ _ROWS = (
     Entry(hops.BounceReceivedV1, "bounce.received.v1", "doors", "bounces", "Evidence from the mail system is stored"),
     Entry(hops.ResponseReceivedV1, "response.received.v1", "intake", "responses", "Facts from upstream are stored"),
     Entry(hops.DeadlinePassedV1, "deadline.passed.v1", "deadlines", "sanctions", "Deadlines passed, or waits are over"),
+    Entry(
+        hops.DeliveryQueuedV1, "delivery.queued.v1", "relay", "webhooks", "Events are to be told by webhook",
+        retries=PATIENT,
+    ),
     # what upstream is told, one a notice ---------------------------------------------------------------------------
     Entry(outcomes.NoticeAcceptedV1, "notice.accepted.v1", "renderer", None, "Ours from here on"),
     Entry(outcomes.NoticeRefusedV1, "notice.refused.v1", "renderer", None, "Nothing was issued, and why"),
@@ -76,6 +82,9 @@ _ROWS = (
     Entry(outcomes.EvidenceRefusedV1, "evidence.refused.v1", "responses", None, "A fact has no effect, and why"),
     Entry(outcomes.EvidenceRootedV1, "evidence.rooted.v1", "relay", None, "The day's root of the evidence chains"),
 )  # fmt: skip
+
+KEPT: Mapping[str, type[Message]] = MappingProxyType({"response.given.v1": requests.ResponseGivenV1})
+"""Events that a door keeps as evidence and that never travel."""
 
 CATALOGUE: Mapping[str, Entry] = MappingProxyType({row.type: row for row in _ROWS})
 

@@ -37,6 +37,7 @@ def _iso(instant: datetime) -> str:
 
 
 OneLine = AfterValidator(_one_line)
+PlainLines = AfterValidator(_plain_lines)
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+ -]*$")]
 """An identifier of ours or of upstream's: letters, digits and a few marks, 100 characters at most."""
@@ -47,7 +48,7 @@ Reference = Annotated[str, StringConstraints(min_length=1, max_length=200), OneL
 Person = Annotated[str, StringConstraints(min_length=1, max_length=200), OneLine]
 """A named person, as upstream's directory knows them."""
 
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_plain_lines)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000), PlainLines]
 """A reason in plain words, 1,000 characters at most."""
 
 Value = Annotated[str, StringConstraints(max_length=2000), OneLine]

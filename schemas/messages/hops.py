@@ -39,3 +39,9 @@ class DeadlinePassedV1(Message):
     """These deadlines have passed, or a wait of the gate for them is over."""
 
     deadlines: Annotated[tuple[PassedDeadline, ...], Field(min_length=1, max_length=1000)]
+
+
+class DeliveryQueuedV1(Message):
+    """These events, by their numbers in the outbox, are to be told to upstreams by webhook."""
+
+    deliveries: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, max_length=1000)]

@@ -6,9 +6,20 @@ from datetime import date
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from schemas.messages.fields import Address, Instant, Message, Name, Person, Reason, Reference, Value
+from schemas.messages.fields import (
+    Address,
+    Hash,
+    Instant,
+    Message,
+    Name,
+    Person,
+    PlainLines,
+    Reason,
+    Reference,
+    Value,
+)
 
 
 class ShorterPeriod(Message):
@@ -72,6 +83,32 @@ class ResponseReportedV1(AboutNotice):
     kind: Literal["answer", "evidence", "confirmation", "question", "dispute"]
     received_at: Instant | None = None
     responded_by: Person | None = None
+
+
+class GivenFile(Message):
+    """A file that came with an answer. `digest` is its SHA-256; `shown_name` is what the sender called it."""
+
+    upload_id: UUID
+    digest: Hash
+    size: Annotated[int, Field(ge=0)]
+    media_type: Name
+    shown_name: Reference
+
+
+class ResponseGivenV1(Message):
+    """The business responded in its secure inbox: kept as evidence, never sent over the broker.
+
+    `given_by` is the person as the sign-in named them, `text` their own words.
+    """
+
+    notice_id: UUID
+    business_id: Name
+    kind: Literal["answer", "evidence", "confirmation", "question", "dispute"]
+    given_by: Person
+    given_by_name: Reference
+    language: Literal["en", "cy"]
+    text: Annotated[str, StringConstraints(max_length=20_000), PlainLines] = ""
+    files: Annotated[tuple[GivenFile, ...], Field(max_length=10)] = ()
 
 
 class WithdrawalRequestedV1(AboutNotice):

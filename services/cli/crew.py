@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import signal
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,44 +17,20 @@ from services.kernel.adapters.parts import Parts
 from services.kernel.adapters.postgres.migrate import MigrationFault
 from services.kernel.ledger import LedgerUnavailable
 from services.kernel.runtime.fault import Exit, Fault
-from services.kernel.runtime.health import Check
-from services.kernel.runtime.program import Worker
+from services.kernel.runtime.program import Together
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Crew:
-    """All workers as one: ready when each is, ended when all have finished. The fault of one stops them all."""
-
-    workers: Sequence[Worker]
-    name: str = "up"
-
-    @property
-    def checks(self) -> Mapping[str, Check]:
-        """Each worker's checks, by its name."""
-        return {f"{worker.name}.{what}": check for worker in self.workers for what, check in worker.checks.items()}
-
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Work until told to stop, or until one fails: then the others finish what they have begun, too."""
-        tasks = [asyncio.create_task(worker.run(stopping), name=worker.name) for worker in self.workers]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        finally:
-            stopping.set()
-            ends = await asyncio.gather(*tasks, return_exceptions=True)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-
-
-def crew(parts: Parts) -> Crew:
+def crew(parts: Parts) -> Together:
     """Put all workers together around the same parts.
 
     Raises:
         Fault: a worker's setting is missing or wrong.
     """
-    return Crew([importlib.import_module(f"services.{name}.__main__").build(parts) for name in sorted(workers())])
+    return Together(
+        "up", [importlib.import_module(f"services.{name}.__main__").build(parts) for name in sorted(workers())]
+    )
 
 
 def run_whole(work: Coroutine[object, object, T]) -> T:

@@ -60,20 +60,20 @@ def ingest(
 async def _store(
     desk: PostgresDesk, raw: bytes, recipient: str | None, settings: MailSettings, keyring: Keyring
 ) -> EvidenceStored:
+    from services.kernel.runtime.door import store  # noqa: PLC0415 -- heavy
     from services.kernel.runtime.mail_door import evidence_of_mail  # noqa: PLC0415 -- heavy
 
+    row = evidence_of_mail(
+        raw,
+        recipient,
+        door="cli",
+        keyring=keyring,
+        bounce_domain=settings.bounce_domain,
+        own_domains=[settings.message_domain],
+        ids=desk.ids,
+    )
     async with desk.begin() as tx:
-        row, told = evidence_of_mail(
-            raw,
-            recipient,
-            door="cli",
-            keyring=keyring,
-            bounce_domain=settings.bounce_domain,
-            own_domains=[settings.message_domain],
-            ids=desk.ids,
-            trial=(await tx.clock()).trial,
-        )
-        await tx.write([row, told])
+        await store(tx, [row], "bounce.received.v1", desk.ids)
     return row
 
 

@@ -71,7 +71,7 @@ class Intake(Quiet):
         reason = "; ".join(item.faults)[:_REASON_MOST]
         told = EvidenceRefusedV1(event_id=item.envelope.id, reason=reason)
         event_id = f"{item.key.source}:{item.key.event_id}:refused"
-        return (announce("evidence.refused.v1", told, event_id=event_id, trial=trial),)
+        return (announce("evidence.refused.v1", told, event_id=event_id, trial=trial, to=item.key.source),)
 
     def _stranger(self, item: Item) -> str | None:
         """Why this broker user may not speak for the source that the event names, or None."""
@@ -88,7 +88,7 @@ class Intake(Quiet):
         return refused(
             fault,
             self._row(item, state="refused"),
-            announce("evidence.refused.v1", told, event_id=event_id, trial=trial),
+            announce("evidence.refused.v1", told, event_id=event_id, trial=trial, to=item.key.source),
         )
 
     def _mark(self, item: Item, mark: MarkSentV1) -> Decision:

@@ -97,7 +97,7 @@ class Renderer(Quiet):
         event_id = f"{envelope.source}:{envelope.id}:refused"
         return refused(
             "; ".join(reasons),
-            announce("notice.refused.v1", told, event_id=event_id, cause=envelope, trial=trial),
+            announce("notice.refused.v1", told, event_id=event_id, cause=envelope, trial=trial, to=envelope.source),
         )
 
     def _render(
@@ -254,4 +254,5 @@ def _accepted(notice: Notice, content_hash: bytes, cause: Envelope) -> Change:
         sequence=1,
         cause=cause,
         trial=notice.trial,
+        to=notice.source,
     )

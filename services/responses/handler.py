@@ -189,4 +189,5 @@ def _refuse(evidence: RawEvidence, reason: str, clock: Clock) -> Decision:
 
 def _told_refused(evidence: RawEvidence, reason: str, clock: Clock) -> Change:
     told = EvidenceRefusedV1(event_id=evidence.event_id or str(evidence.evidence_id), reason=reason)
-    return announce("evidence.refused.v1", told, event_id=f"{evidence.evidence_id}:refused", trial=clock.trial)
+    event_id = f"{evidence.evidence_id}:refused"
+    return announce("evidence.refused.v1", told, event_id=event_id, trial=clock.trial, to=evidence.source)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from schemas.cloudevents import Envelope
-from schemas.messages.hops import ResponseReceivedV1
+from schemas.messages.hops import BounceReceivedV1, ResponseReceivedV1
 from services.kernel.adapters.mail.reports import failure_report
 from services.kernel.domain.chain import GENESIS, record
 from services.kernel.domain.changes import (
@@ -98,7 +98,9 @@ def bounce(original: bytes, address: str, sender: str, ids: Ids) -> tuple[Eviden
         original, recipient=address, envelope_sender=sender, reporting_mta="mx.business.example", status="5.1.1",
         diagnostic="550 5.1.1 no such user", date=datetime.now(UTC), report_id=str(ids.uuid7()),
     )  # fmt: skip
-    return evidence_of_mail(report, sender, door="mail", keyring=KEYRING, bounce_domain=BOUNCE_DOMAIN, ids=ids)
+    row = evidence_of_mail(report, sender, door="mail", keyring=KEYRING, bounce_domain=BOUNCE_DOMAIN, ids=ids)
+    told = BounceReceivedV1(evidence=(row.evidence_id,))
+    return row, announce("bounce.received.v1", told, event_id=str(ids.uuid7()))
 
 
 def payment_for(notice: Notice, ids: Ids) -> tuple[EvidenceStored, Announced]:

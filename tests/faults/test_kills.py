@@ -18,6 +18,7 @@ from schemas.catalogue import DELIVERY_LIMIT
 from services.kernel.adapters.ids import SystemIds
 from services.kernel.adapters.mail.reports import failure_report
 from services.kernel.adapters.postgres.ledger import PostgresLedger
+from services.kernel.runtime.door import store
 from services.kernel.runtime.mail_door import evidence_of_mail
 from tests.faults.judge import BOUNCE_DOMAIN, KEYRING, judge_evidence, judge_mails
 from tests.faults.killer import Aim, Dots, Killer, Restarted, running, tally, watched
@@ -222,11 +223,11 @@ async def bounce(system: System, log: SinkLog, refs: list[str]) -> None:
             recipient=mail["recipient"], envelope_sender=mail["sender"], reporting_mta="mx.business.example",
             status="5.1.1", diagnostic="550 5.1.1 no such user", date=datetime.now(UTC), report_id=uuid4().hex,
         )  # fmt: skip
-        stored, told = evidence_of_mail(
-            report, mail["sender"], door="mail", keyring=KEYRING, bounce_domain=BOUNCE_DOMAIN, ids=ids, trial=True
+        row = evidence_of_mail(
+            report, mail["sender"], door="mail", keyring=KEYRING, bounce_domain=BOUNCE_DOMAIN, ids=ids
         )
         async with ledger.begin() as tx:
-            await tx.write([stored, told])
+            await store(tx, [row], "bounce.received.v1", ids)
         await asyncio.sleep(0.005)
     await ledger.close()
 

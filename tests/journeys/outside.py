@@ -20,6 +20,7 @@ from services.kernel.adapters.postgres.desk import PostgresDesk, open_desk
 from services.kernel.adapters.postgres.ledger import PostgresLedger
 from services.kernel.domain.verp import Keyring
 from services.kernel.runtime.desk import Word
+from services.kernel.runtime.door import store
 from services.kernel.runtime.mail_door import evidence_of_mail
 from tests.rig.smtp_sink import SinkProcess
 from tests.rig.system import KEYS, System, until
@@ -106,17 +107,17 @@ async def mail_comes_back(duly: System, sink: SinkProcess, address: str, report:
 async def through_the_mail_door(duly: System, raw: bytes, recipient: str | None) -> UUID:
     """Store a mail as raw evidence; the id of the evidence."""
     ids = SystemIds()
-    stored, told = evidence_of_mail(
-        raw, recipient, door="mail", keyring=keyring(), bounce_domain="bounces.authority.example", ids=ids, trial=True,
+    row = evidence_of_mail(
+        raw, recipient, door="mail", keyring=keyring(), bounce_domain="bounces.authority.example", ids=ids,
         own_domains=("authority.example",),
     )  # fmt: skip
     ledger = await PostgresLedger.open(duly.database, ids, name="mail door", most=1)
     try:
         async with ledger.begin() as tx:
-            await tx.write([stored, told])
+            await store(tx, [row], "bounce.received.v1", ids)
     finally:
         await ledger.close()
-    return stored.evidence_id
+    return row.evidence_id
 
 
 @asynccontextmanager

@@ -252,6 +252,27 @@ class EvidenceStored:
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackKept:
+    """A callback that carried many events, whole, as its signature was made over it. `headers` is JSON text."""
+
+    statement: ClassVar[str] = "callback_keep"
+    batch_id: UUID
+    provider: str
+    headers: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContentViewed:
+    """The recipient has opened the notice for the first time."""
+
+    statement: ClassVar[str] = "content_view"
+    notice_id: UUID
+    viewed_at: datetime
+    viewed_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class MarkCommitted:
     """A timed mark came through the evidence queue: all that was queued before it is committed."""
 
@@ -262,16 +283,21 @@ class MarkCommitted:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """An event to publish after the commit; `notice_id` orders it among the notice's own."""
+    """An event to publish after the commit; `notice_id` orders it among the notice's own.
+
+    `source` is the upstream that it is for, None for what workers tell each other: by webhook it goes to no one else.
+    """
 
     notice_id: UUID | None
     type: str
     body: bytes
+    source: str | None = None
 
 
 Row = (
     AttemptClaimed | AttemptSettled | AttemptRetired | DeadlineSet | DeadlinePassed | HoldPlaced
     | HoldLifted | SanctionProposed | SanctionFired | SanctionDropped | ReversalDemanded | ReversalDecided
-    | EvidenceStored | EvidenceJudged | MarkCommitted | GateWaitSet | GateWaitEnded | GateWoken
+    | EvidenceStored | EvidenceJudged | CallbackKept | ContentViewed | MarkCommitted
+    | GateWaitSet | GateWaitEnded | GateWoken
 )  # fmt: skip
 Change = NoticeInserted | NoticeSaved | FactAppended | ContentStored | Announced | Row

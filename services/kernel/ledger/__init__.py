@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
-from services.kernel.domain.changes import Change
+from services.kernel.domain.changes import Change, EvidenceStored
 from services.kernel.domain.gate import GateFacts
 from services.kernel.domain.notice import Notice
 from services.kernel.ledger.facts import (
@@ -38,6 +38,7 @@ __all__ = [
     "BounceFacts",
     "Clock",
     "DeadlineFacts",
+    "DoorFacts",
     "DueDeadline",
     "FailedDue",
     "Failure",
@@ -91,6 +92,13 @@ class Locks(Protocol):
 
     async def finish(self, consumer: str, finished: Sequence[Finished], failures: Sequence[Failure]) -> None:
         """Remember how the batch's items ended."""
+
+
+class DoorFacts(Locks, Protocol):
+    """What every door asks."""
+
+    async def store(self, evidence: Sequence[EvidenceStored]) -> set[UUID]:
+        """Store raw evidence; the ids of what is new. What was known by its source and event id is left as it is."""
 
 
 class RendererFacts(Locks, Protocol):
@@ -208,7 +216,9 @@ class RelayFacts(Locks, Protocol):
         """Keep a day's root, with the heads that it was made of."""
 
 
-class Transaction(RendererFacts, NotifierFacts, ResponseFacts, DeadlineFacts, SanctionFacts, RelayFacts, Protocol):
+class Transaction(
+    DoorFacts, RendererFacts, NotifierFacts, ResponseFacts, DeadlineFacts, SanctionFacts, RelayFacts, Protocol
+):
     """One transaction, with all that any worker may ask of it."""
 
 

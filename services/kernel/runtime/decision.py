@@ -101,9 +101,12 @@ class Quiet:
 
 def announce(
     kind: str, message: Message, *, event_id: str, notice_id: UUID | None = None, sequence: int | None = None,
-    cause: Envelope | None = None, trial: bool = False,
+    cause: Envelope | None = None, trial: bool = False, to: str | None = None,
 ) -> Announced:  # fmt: skip
-    """An event for the outbox: `event_id` is the same however often it is told, `sequence` its number of its notice."""
+    """An event for the outbox: `event_id` is the same however often it is told, `sequence` its number of its notice.
+
+    `to` is the upstream that it is for; None for what workers tell each other.
+    """
     attributes = {
         "specversion": "1.0",
         "id": event_id,
@@ -116,4 +119,4 @@ def announce(
         "trial": trial,
     }
     present = {name: value for name, value in attributes.items() if value is not None}
-    return Announced(notice_id, kind, to_json({**present, "data": message}))
+    return Announced(notice_id, kind, to_json({**present, "data": message}), to)

@@ -64,6 +64,7 @@ class Writing:
                 sequence=self.notice.told,
                 cause=self.cause,
                 trial=self.notice.trial,
+                to=self.notice.source,
             ),
         )
 

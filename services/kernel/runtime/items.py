@@ -12,7 +12,13 @@ from pydantic import ValidationError
 from schemas.catalogue import CATALOGUE, Entry
 from schemas.cloudevents import Envelope, EnvelopeRefused, faults, read
 from schemas.messages.fields import Message
-from schemas.messages.hops import BounceReceivedV1, DeadlinePassedV1, NoticeRenderedV1, ResponseReceivedV1
+from schemas.messages.hops import (
+    BounceReceivedV1,
+    DeadlinePassedV1,
+    DeliveryQueuedV1,
+    NoticeRenderedV1,
+    ResponseReceivedV1,
+)
 from services.kernel.ledger import ItemKey
 from services.kernel.ports import Delivery
 
@@ -103,6 +109,9 @@ def _split(data: Message) -> Iterator[tuple[UUID, UUID | None, UUID | None, Mess
         case BounceReceivedV1() | ResponseReceivedV1():
             for evidence_id in dict.fromkeys(data.evidence):
                 yield evidence_id, None, evidence_id, type(data)(evidence=(evidence_id,))
+        case DeliveryQueuedV1():
+            for outbox_id in dict.fromkeys(data.deliveries):
+                yield UUID(int=outbox_id), None, None, DeliveryQueuedV1(deliveries=(outbox_id,))
         case _:
             yield NOBODY, None, None, data
 

@@ -14,13 +14,11 @@ from email.policy import compat32
 from itertools import islice
 from uuid import UUID
 
-from schemas.messages.hops import BounceReceivedV1
 from services.kernel.domain import verp
 from services.kernel.domain.addresses import matching_key
-from services.kernel.domain.changes import Announced, EvidenceStored
+from services.kernel.domain.changes import EvidenceStored
 from services.kernel.domain.verp import Keyring
 from services.kernel.ports import Ids
-from services.kernel.runtime.decision import announce
 
 MOST_ADDRESSES = 50
 MAIL = "mail.received"
@@ -43,9 +41,8 @@ def evidence_of_mail(
     bounce_domain: str,
     ids: Ids,
     own_domains: Collection[str] = (),
-    trial: bool = False,
-) -> tuple[EvidenceStored, Announced]:
-    """One mail as raw evidence, and the word to `bounces`; both belong in one transaction.
+) -> EvidenceStored:
+    """One mail as raw evidence for `bounces`.
 
     `envelope_recipient` is whom the mail system delivered it to, None if that is not known. The attempt is the one that
     a genuine token names. `addresses` are those in the mail, lower case, 50 at most, the recipients that a report names
@@ -54,9 +51,8 @@ def evidence_of_mail(
     texts = list(_texts(raw[:_SCANNED]))
     attempts = _attempts(envelope_recipient, texts, keyring, bounce_domain)
     ours = {bounce_domain.lower(), *map(str.lower, own_domains)}
-    evidence_id = ids.uuid7()
-    stored = EvidenceStored(
-        evidence_id=evidence_id,
+    return EvidenceStored(
+        evidence_id=ids.uuid7(),
         door=door,
         source=None,
         event_id=None,
@@ -69,9 +65,7 @@ def evidence_of_mail(
         attempt_id=next(attempts, None),
         addresses=tuple(islice(_addresses(texts, ours), MOST_ADDRESSES)),
         state="waiting",
-    )  # fmt: skip
-    told = BounceReceivedV1(evidence=(evidence_id,))
-    return stored, announce("bounce.received.v1", told, event_id=str(ids.uuid7()), trial=trial)
+    )
 
 
 def _envelope(recipient: str | None) -> dict[str, str]:

@@ -95,6 +95,34 @@ class TimerWorker:
         await asyncio.gather(*(repeat(stopping, every, work) for every, work in self.rounds))
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several workers as one: ready when each is, ended when all have finished. The fault of one stops them all."""
+
+    name: str
+    workers: Sequence[Worker]
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """Each worker's checks, by its name."""
+        return {f"{worker.name}.{what}": check for worker in self.workers for what, check in worker.checks.items()}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until told to stop, or until one fails: then the others finish what they have begun, too."""
+        if not self.workers:
+            await stopping.wait()
+            return
+        tasks = [asyncio.create_task(worker.run(stopping), name=worker.name) for worker in self.workers]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            stopping.set()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+
+
 async def clock_of(ledger: Ledger, stopping: asyncio.Event) -> Clock | None:
     """The database's clock as soon as it answers; None if told to stop first."""
     while not stopping.is_set():

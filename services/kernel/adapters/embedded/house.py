@@ -27,6 +27,7 @@ from services.kernel.adapters.postgres.migrate import migrate
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.trial import fresh_database
 from services.kernel.ports import Broker, Outgoing
+from services.kernel.runtime.door import store
 from services.kernel.runtime.items import FAILED_ID
 from services.kernel.runtime.mail_door import evidence_of_mail
 from services.kernel.runtime.publishing import publish_unsent
@@ -146,11 +147,11 @@ async def _mailbox(folder: Path, parts: Parts, mail: MailSettings, stack: AsyncE
     async def take_in(raw: bytes, recipient: str) -> None:
         """What comes back is evidence in the ledger before it counts as taken."""
         async with parts.ledger.begin() as tx:
-            stored, told = evidence_of_mail(
+            row = evidence_of_mail(
                 raw, recipient, door="mail", keyring=keyring(mail), bounce_domain=mail.bounce_domain, ids=parts.ids,
-                own_domains=(mail.message_domain,), trial=(await tx.clock()).trial,
+                own_domains=(mail.message_domain,),
             )  # fmt: skip
-            unsent = await tx.write([stored, told])
+            unsent = await store(tx, [row], "bounce.received.v1", parts.ids)
         await publish_unsent(parts.broker, parts.ledger, unsent)
 
     mailbox = Mailbox(HOST, 0, folder / "mail", folder / "mail" / "rules.json", on_report=take_in)

@@ -10,8 +10,8 @@ from services.kernel.adapters.postgres import gate, rows
 from services.kernel.adapters.postgres.due import RelayReads
 from services.kernel.adapters.postgres.finish import finish
 from services.kernel.adapters.postgres.queries import sql
-from services.kernel.adapters.postgres.writes import write
-from services.kernel.domain.changes import Change
+from services.kernel.adapters.postgres.writes import store, write
+from services.kernel.domain.changes import Change, EvidenceStored
 from services.kernel.domain.gate import GateFacts
 from services.kernel.domain.notice import Notice
 from services.kernel.ledger import (
@@ -51,6 +51,10 @@ class PostgresTransaction(RelayReads):
     async def write(self, changes: Sequence[Change]) -> list[Unsent]:
         """See the port."""
         return await write(self._connection, changes)
+
+    async def store(self, evidence: Sequence[EvidenceStored]) -> set[UUID]:
+        """See the port."""
+        return await store(self._connection, evidence)
 
     async def finish(self, consumer: str, finished: Sequence[Finished], failures: Sequence[Failure]) -> None:
         """See the port."""

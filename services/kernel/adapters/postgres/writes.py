@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import get_args
+from uuid import UUID
 
 from services.kernel.adapters.postgres.connection import Link
 from services.kernel.adapters.postgres.queries import sql
@@ -15,6 +16,7 @@ from services.kernel.domain.changes import (
     Announced,
     Change,
     ContentStored,
+    EvidenceStored,
     FactAppended,
     NoticeInserted,
     NoticeSaved,
@@ -117,8 +119,16 @@ def _turned(rows: Iterable[tuple[Value, ...]]) -> list[list[Value]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
+async def store(connection: Link, evidence: Sequence[EvidenceStored]) -> set[UUID]:
+    """Store raw evidence; the ids of what is new."""
+    if not evidence:
+        return set()
+    rows = await connection.fetch(sql(EvidenceStored.statement), *_turned(map(_GETTERS[EvidenceStored], evidence)))
+    return {row["evidence_id"] for row in rows}
+
+
 async def _announce(connection: Link, told: Sequence[Announced]) -> list[Unsent]:
     if not told:
         return []
-    columns = ([row.notice_id for row in told], [row.type for row in told], [row.body for row in told])
+    columns = _turned((row.notice_id, row.type, row.body, row.source) for row in told)
     return [Unsent(**dict(row.items())) for row in await connection.fetch(sql("outbox_append"), *columns)]

@@ -9,7 +9,7 @@ SELECT r.evidence_id, r.door, r.source, r.event_id, r.type, r.received_at, r.sta
        r.attempt_id, r.addresses, r.looked_at, octet_length(r.body) AS bytes,
        clock_timestamp() - (r.received_at - (legal_now() - clock_timestamp())) AS age
 FROM raw_evidence r
-WHERE ($1::boolean OR r.state IN ('waiting', 'retrying', 'parked', 'dead'))
+WHERE ($1::boolean OR r.state IN ('receiving', 'waiting', 'retrying', 'parked', 'dead'))
   AND ($2::text IS NULL OR r.state = $2) AND ($3::text IS NULL OR r.door = $3)
 ORDER BY r.received_at, r.evidence_id LIMIT $4::integer;
 

@@ -11,7 +11,7 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
           state)
 LEFT JOIN attempt a ON a.attempt_id = u.attempt_id
 LEFT JOIN notice n ON n.source = u.source AND n.source_ref = u.source_ref
-ON CONFLICT (source, event_id) WHERE door = 'amqp' AND event_id IS NOT NULL DO NOTHING
+ON CONFLICT (source, event_id) WHERE door IN ('amqp', 'http', 'callback') AND event_id IS NOT NULL DO NOTHING
 RETURNING evidence_id;
 
 -- name: evidence_lock
@@ -42,6 +42,28 @@ UPDATE raw_evidence SET looked_at = clock_timestamp() WHERE evidence_id IN (
           < clock_timestamp() - make_interval(secs => $2::float8)
     ORDER BY received_at LIMIT $1::integer FOR UPDATE SKIP LOCKED)
 RETURNING evidence_id, door;
+
+-- name: evidence_forsake
+-- Answers that began and never became complete: no longer evidence, and nothing waits for them. The sender was told nothing.
+UPDATE raw_evidence SET state = 'refused', outcome = 'it never became complete', looked_at = clock_timestamp()
+WHERE evidence_id IN (
+    SELECT evidence_id FROM raw_evidence
+    WHERE state = 'receiving'
+      AND received_at - (legal_now() - clock_timestamp()) < clock_timestamp() - make_interval(secs => $2::float8)
+    ORDER BY received_at LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+RETURNING notice_id;
+
+-- name: callback_keep
+-- Callbacks that carried many events, whole.
+INSERT INTO callback_batch (batch_id, provider, received_at, headers, body)
+SELECT u.batch_id, u.provider, legal_now(), u.headers, u.body
+FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::bytea[]) AS u(batch_id, provider, headers, body);
+
+-- name: content_view
+-- Notices that their recipients have opened for the first time.
+UPDATE notice_content SET first_viewed_at = u.viewed_at, first_viewed_by = u.viewed_by
+FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS u(notice_id, viewed_at, viewed_by)
+WHERE notice_content.notice_id = u.notice_id AND notice_content.first_viewed_at IS NULL;
 
 -- name: mark_commit
 -- A timed mark came through the evidence queue.

@@ -11,7 +11,7 @@ SELECT legal_now() AS now,
        (SELECT max(h.lifted_at) FROM hold h WHERE h.notice_id = n.notice_id) AS last_hold_lifted_at,
        (SELECT coalesce(array_agg(e.evidence_id::text || ': ' || e.state), '{}') FROM (
             SELECT r.evidence_id, r.state FROM raw_evidence r
-            WHERE r.state IN ('waiting', 'retrying', 'parked', 'dead') AND r.type IS DISTINCT FROM 'undecodable'
+            WHERE r.state IN ('receiving', 'waiting', 'retrying', 'parked', 'dead') AND r.type IS DISTINCT FROM 'undecodable'
               AND (r.notice_id = n.notice_id
                    OR (r.source = n.source AND r.source_ref = n.source_ref)
                    OR r.notice_id IN (SELECT m.notice_id FROM notice m WHERE m.regime = n.regime AND m.matter = n.matter)
@@ -23,7 +23,7 @@ SELECT legal_now() AS now,
             WHERE f.worker = 'intake' AND f.evidence_id IS NULL AND f.state IN ('retry', 'dead', 'replaying')
               AND (f.source IN (n.source, 'unknown') OR position(convert_to(n.notice_id::text, 'UTF8') IN f.body) > 0)
             LIMIT 5) AS e) AS waiting_evidence,
-       EXISTS (SELECT FROM raw_evidence r WHERE r.state IN ('waiting', 'retrying', 'parked', 'dead')
+       EXISTS (SELECT FROM raw_evidence r WHERE r.state IN ('receiving', 'waiting', 'retrying', 'parked', 'dead')
                AND r.type = 'undecodable' AND (r.source IS NULL OR r.source = n.source)) AS blocked_source,
        (SELECT m.sent_at FROM mark m ORDER BY m.sent_at DESC LIMIT 1) AS marks_committed_through,
        coalesce(b.stopped, false) AS stop_switch,

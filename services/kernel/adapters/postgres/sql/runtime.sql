@@ -68,10 +68,14 @@ WHERE failed_id IN (SELECT failed_id FROM failed_item WHERE state = 'retry' AND 
 RETURNING failed_id, routing_key, attempts, content_type, headers::text AS headers, body;
 
 -- name: outbox_append
--- What is to be told; answers what may be published at once: nothing older of its notice is unsent.
+-- What is to be told; answers what may be published at once: nothing older of its notice is unsent. What is for an
+-- upstream that is told by webhook is noted as to be delivered, too.
 WITH told AS (
-    INSERT INTO outbox (notice_id, type, body) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])
-    RETURNING outbox_id, notice_id, type, body)
+    INSERT INTO outbox (notice_id, type, body, source) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[])
+    RETURNING outbox_id, notice_id, type, body, source),
+hooked AS (
+    INSERT INTO webhook_delivery (outbox_id, source, notice_id)
+    SELECT t.outbox_id, t.source, t.notice_id FROM told t JOIN webhook w ON w.source = t.source)
 SELECT t.outbox_id, t.notice_id, t.type, t.body FROM told t
 WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.notice_id = t.notice_id AND o.sent_at IS NULL)
 ORDER BY t.outbox_id;
@@ -95,8 +99,10 @@ UNION ALL SELECT 'retries', count(*), min(created_at) FROM failed_item WHERE sta
 UNION ALL SELECT 'dead_letters', count(*), min(created_at) FROM failed_item WHERE state = 'dead'
 UNION ALL SELECT 'alerts_sending', count(*), min(started_at) FROM attempt WHERE state = 'sending'
 UNION ALL SELECT 'alerts_due', count(*), min(retry_at) FROM attempt WHERE retry_at <= clock_timestamp()
+UNION ALL SELECT 'webhooks', count(*), min(o.created_at)
+    FROM webhook_delivery d JOIN outbox o ON o.outbox_id = d.outbox_id WHERE d.delivered_at IS NULL
 UNION ALL SELECT 'evidence_' || s.state, count(r.evidence_id), min(r.received_at) - (legal_now() - clock_timestamp())
-    FROM (VALUES ('waiting'), ('retrying'), ('parked'), ('dead')) AS s(state)
+    FROM (VALUES ('receiving'), ('waiting'), ('retrying'), ('parked'), ('dead')) AS s(state)
     LEFT JOIN raw_evidence r ON r.state = s.state GROUP BY s.state
 UNION ALL SELECT 'holds', count(*), min(placed_at) - (legal_now() - clock_timestamp()) FROM hold WHERE lifted_at IS NULL
 UNION ALL SELECT 'reversals', count(*), min(required_at) - (legal_now() - clock_timestamp()) FROM reversal WHERE decision IS NULL

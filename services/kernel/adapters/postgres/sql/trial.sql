@@ -5,7 +5,7 @@ SELECT legal_now() AS now,
        (SELECT count(*) FROM notice n WHERE n.state IN ('accepted', 'rendered')
         AND NOT EXISTS (SELECT FROM attempt a WHERE a.notice_id = n.notice_id))::integer AS notices,
        (SELECT count(*) FROM attempt WHERE state = 'sending' OR retry_at <= clock_timestamp())::integer AS mails,
-       (SELECT count(*) FROM raw_evidence WHERE state IN ('waiting', 'retrying'))::integer AS evidence,
+       (SELECT count(*) FROM raw_evidence WHERE state IN ('receiving', 'waiting', 'retrying'))::integer AS evidence,
        (SELECT count(*) FROM failed_item WHERE state IN ('retry', 'replaying'))::integer AS retries,
        (SELECT count(*) FROM deadline WHERE passed_at IS NULL AND due_at <= legal_now())::integer AS deadlines,
        (SELECT count(*) FROM gate_wait

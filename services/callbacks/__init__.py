@@ -1,0 +1,1 @@
+"""The doors for what mail systems and providers report."""

@@ -1,0 +1,1 @@
+"""The business's secure inbox."""

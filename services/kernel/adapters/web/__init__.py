@@ -1,0 +1,1 @@
+"""What every HTTP door shares: serving on our own loop, limits, security headers."""

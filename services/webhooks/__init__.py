@@ -1,0 +1,1 @@
+"""Tells upstreams that cannot consume AMQP."""
