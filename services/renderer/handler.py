@@ -28,7 +28,7 @@ from services.kernel.ledger import Clock, KnownRequest, RendererFacts
 from services.kernel.ports import Ids
 from services.kernel.runtime.decision import Decision, Quiet, announce, dead, done, later, refused
 from services.kernel.runtime.items import Item
-from services.renderer.request import Sender, Terms, difference, is_stranger, judge, judge_unread
+from services.kernel.runtime.judgement.request import Sender, Terms, difference, is_stranger, judge, judge_unread
 from services.renderer.texts import PreparedText, Rendered, prepare
 
 Pair = tuple[str, str]

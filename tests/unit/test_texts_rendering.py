@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from services.kernel.adapters.library import load_library
 from services.kernel.domain.template import GivenBy, Placeholder, PlaceholderKind, Template, Wording
-from services.renderer.texts import check_values, content_hash, prepare
+from services.kernel.runtime.judgement.values import check_values
+from services.renderer.texts import content_hash, prepare
 
 SHIPPED = Path(__file__).parents[2] / "services" / "renderer" / "library"
 BODY = """\

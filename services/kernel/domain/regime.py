@@ -90,8 +90,16 @@ class NoticeType:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key with which a source comes over HTTP: its public id, and the SHA-256 of the whole key; never the key."""
+
+    key_id: str
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """An upstream system, known by its authenticated broker users.
+    """An upstream system, known by its broker users, its OAuth clients and its API keys.
 
     `approvers_may_be_named` says whom it may name as approver of a shorter period: everybody (True), nobody (False), or
     holders of these roles, written `role` or `role:name`. `may_vouch`: it may state when something was received.
@@ -102,12 +110,14 @@ class Source:
     regimes: frozenset[str]
     approvers_may_be_named: bool | frozenset[str] = False
     may_vouch: bool = False
+    oauth_clients: frozenset[str] = frozenset()
+    api_keys: tuple[ApiKey, ...] = ()
 
     def speaks_as(self, user: str | None) -> bool:
         """Whether a broker user may speak for this source.
 
-        None: the message carries no user id, and the broker's own permissions have decided who may publish. `guest` is
-        the broker's user for development, which it admits on loopback only.
+        None: the message carries no user id, and the broker's own permissions, or the HTTP door, have decided who may
+        send it. `guest` is the broker's user for development, which it admits on loopback only.
         """
         return user is None or user == "guest" or user in self.amqp_users
 

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.kernel.adapters.library.calendars import calendar_of, place_fault
 from services.kernel.adapters.library.documents import Document, Fault, LibraryFault, read_document, shaped
-from services.kernel.adapters.library.shapes import NoticeTypeFile, PeriodShape, RegimeFile, SourcesFile
+from services.kernel.adapters.library.shapes import NoticeTypeFile, PeriodShape, RegimeFile
+from services.kernel.adapters.library.sources import load_sources
 from services.kernel.adapters.library.wordings import load_versions, visible
 from services.kernel.domain.deadline import Period
 from services.kernel.domain.library import Library
-from services.kernel.domain.regime import NoticeType, Regime, Satisfier, Source
+from services.kernel.domain.regime import NoticeType, Regime, Satisfier
 from services.kernel.domain.service_rules import SERVICE_RULES
 from services.kernel.domain.template import Template
 
@@ -27,7 +28,6 @@ class _Shelves:
     regimes: dict[str, Regime] = field(default_factory=dict)
     notice_types: dict[tuple[str, str], NoticeType] = field(default_factory=dict)
     templates: dict[tuple[str, str], MappingProxyType[str, Template]] = field(default_factory=dict)
-    sources: dict[str, Source] = field(default_factory=dict)
     caps: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -44,14 +44,14 @@ def load_library(path: Path) -> Library:
         faults.append(Fault(path, 1, "", "the library has no regime: one folder a regime is expected"))
     for folder in folders:
         _load_regime(folder, shelves, faults)
-    _load_sources(path / "sources.yaml", shelves, frozenset(each.name for each in folders), faults)
+    sources = load_sources(path / "sources.yaml", frozenset(each.name for each in folders), faults)
     if faults:
         raise LibraryFault(faults)
     return Library(
         regimes=MappingProxyType(shelves.regimes),
         notice_types=MappingProxyType(shelves.notice_types),
         templates=MappingProxyType(shelves.templates),
-        sources=MappingProxyType(shelves.sources),
+        sources=MappingProxyType(sources),
         caps_an_hour=MappingProxyType(shelves.caps),
         calendar_of=calendar_of,
     )
@@ -174,26 +174,3 @@ def _notice_type(
         placeholders=frozenset() if newest is None else newest.asked_of_upstream,
         period=None if shape.period is None else _period(shape.period),
     )
-
-
-def _load_sources(file: Path, shelves: _Shelves, regimes: frozenset[str], faults: list[Fault]) -> None:
-    document = read_document(file, faults)
-    shape = shaped(document, SourcesFile, faults)
-    if shape is None or document is None:
-        return
-    speaks_for: dict[str, str] = {}
-    for name, each in shape.sources.items():
-        faults += [
-            document.fault(f"there is no regime {regime}", "sources", name, "regimes", number)
-            for number, regime in enumerate(each.regimes)
-            if regime not in regimes
-        ]
-        for user in each.amqp_users:
-            if user in speaks_for:
-                fault = f"the broker user {user} speaks for {speaks_for[user]} already"
-                faults.append(document.fault(fault, "sources", name, "amqp_users"))
-            speaks_for[user] = name
-        roles = frozenset(each.approver_roles)
-        shelves.sources[name] = Source(
-            name, frozenset(each.amqp_users), frozenset(each.regimes), roles or False, each.may_vouch
-        )

@@ -16,6 +16,7 @@ _Channel = Annotated[Channel, Strict(strict=False)]
 _Origin = Annotated[Origin, Strict(strict=False)]
 _Satisfier = Annotated[Satisfier, Strict(strict=False)]
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+_Text = Annotated[str, Field(min_length=1)]
 _Language = Literal["en", "cy"]
 _Days = Annotated[int, Field(ge=1, le=3650)]
 _Hours = Annotated[int, Field(ge=0, le=8760)]
@@ -70,10 +71,19 @@ class NoticeTypeFile(_Shape):
     period: PeriodShape | None = None
 
 
-class SourceShape(_Shape):
-    """One upstream system in `sources.yaml`."""
+class ApiKeyShape(_Shape):
+    """A key of an upstream system, as `duly keys make` writes it: the hash alone."""
 
-    amqp_users: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]{4,32}$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class SourceShape(_Shape):
+    """One upstream system in `sources.yaml`, and every way by which it may come."""
+
+    amqp_users: list[_Text] = []
+    oauth_clients: list[_Text] = []
+    api_keys: list[ApiKeyShape] = []
     regimes: Annotated[list[_Name], Field(min_length=1)]
     approver_roles: list[_Name] = []
     may_vouch: bool = False

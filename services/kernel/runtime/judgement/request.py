@@ -19,8 +19,8 @@ from services.kernel.domain.notice import Channel
 from services.kernel.domain.regime import NoticeType, OutOfScope, Regime, Source, check_scope
 from services.kernel.domain.service_rules import SERVICE_RULES, deemed_on
 from services.kernel.domain.template import Template
-from services.renderer.asked import Asked, of_data, of_request
-from services.renderer.texts import check_values
+from services.kernel.runtime.judgement.asked import Asked, of_data, of_request
+from services.kernel.runtime.judgement.values import check_values
 
 _SHOWN = 60
 T = TypeVar("T")
@@ -167,12 +167,12 @@ def _date_faults(library: Library, notice_type: NoticeType, regime: Regime, aske
     return []
 
 
-def difference(known: str, asked: str) -> str:
-    """Which fields of two requests (JSON objects) differ, for the source that sent both."""
+def difference(known: str, asked: str, what: str = "source_ref") -> str:
+    """Which fields of two requests or facts (JSON objects) differ, for the source that sent both; one line."""
     before, now = json.loads(known), json.loads(asked)
     fields = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     shown = (f"{name} was {_shown(before.get(name))}, now {_shown(now.get(name))}" for name in fields)
-    return _printable(f"this source_ref is known with other data: {'; '.join(shown)}")[:1000]
+    return _printable(f"this {what} is known with other data: {'; '.join(shown)}")[:1000]
 
 
 def _shown(value: object) -> str:
