@@ -45,6 +45,27 @@ CREATE FUNCTION public.legal_now() RETURNS timestamp with time zone
     LANGUAGE sql
     AS $$ SELECT clock_timestamp() $$;
 
+CREATE TABLE public.access_record (
+    access_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    site text NOT NULL,
+    person text NOT NULL,
+    act text NOT NULL,
+    allowed boolean NOT NULL,
+    business_id text,
+    notice_id uuid,
+    detail text DEFAULT ''::text NOT NULL
+);
+
+ALTER TABLE public.access_record ALTER COLUMN access_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.access_record_access_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.attempt (
     attempt_id uuid NOT NULL,
     notice_id uuid NOT NULL,
@@ -74,6 +95,14 @@ CREATE TABLE public.brake (
     changed_at timestamp with time zone NOT NULL,
     reason text NOT NULL,
     CONSTRAINT brake_cap_per_hour_check CHECK ((cap_per_hour >= 0))
+);
+
+CREATE TABLE public.callback_batch (
+    batch_id uuid NOT NULL,
+    provider text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    headers jsonb NOT NULL,
+    body bytea NOT NULL
 );
 
 CREATE TABLE public.chain_root (
@@ -243,6 +272,22 @@ CREATE TABLE public.hold (
     CONSTRAINT lifted_by_name CHECK ((((lifted_at IS NULL) = (lifted_by IS NULL)) AND ((lifted_at IS NULL) = (lift_reason IS NULL))))
 );
 
+CREATE TABLE public.inbox_up (
+    from_at timestamp with time zone NOT NULL,
+    until_at timestamp with time zone NOT NULL,
+    beat_at timestamp with time zone NOT NULL,
+    CONSTRAINT inbox_up_check CHECK ((until_at >= from_at))
+);
+
+CREATE TABLE public.intake_event (
+    source text NOT NULL,
+    event_id text NOT NULL,
+    type text NOT NULL,
+    data_hash bytea NOT NULL,
+    body bytea NOT NULL,
+    received_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.mark (
     mark_id uuid NOT NULL,
     sent_at timestamp with time zone NOT NULL,
@@ -262,7 +307,9 @@ CREATE TABLE public.notice_content (
     body_text text NOT NULL,
     body_html text NOT NULL,
     content_hash bytea NOT NULL,
-    first_viewed_at timestamp with time zone
+    first_viewed_at timestamp with time zone,
+    first_viewed_by text,
+    CONSTRAINT viewed_by_somebody CHECK (((first_viewed_at IS NULL) = (first_viewed_by IS NULL)))
 )
 WITH (toast_tuple_target='8160');
 
@@ -283,7 +330,8 @@ CREATE TABLE public.outbox (
     type text NOT NULL,
     body bytea NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    sent_at timestamp with time zone
+    sent_at timestamp with time zone,
+    source text
 );
 
 ALTER TABLE public.outbox ALTER COLUMN outbox_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -322,8 +370,8 @@ CREATE TABLE public.raw_evidence (
     state text NOT NULL,
     outcome text,
     looked_at timestamp with time zone,
-    CONSTRAINT raw_evidence_door_check CHECK ((door = ANY (ARRAY['amqp'::text, 'mail'::text, 'cli'::text]))),
-    CONSTRAINT raw_evidence_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text, 'processed'::text, 'refused'::text, 'cleared'::text])))
+    CONSTRAINT raw_evidence_door_check CHECK ((door = ANY (ARRAY['amqp'::text, 'http'::text, 'mail'::text, 'callback'::text, 'inbox'::text, 'cli'::text]))),
+    CONSTRAINT raw_evidence_state_check CHECK ((state = ANY (ARRAY['receiving'::text, 'waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text, 'processed'::text, 'refused'::text, 'cleared'::text])))
 );
 
 CREATE TABLE public.reversal (
@@ -365,11 +413,73 @@ CREATE TABLE public.sending_brake (
     CONSTRAINT sending_brake_one_check CHECK (one)
 );
 
+CREATE TABLE public.sign_in (
+    state_hash bytea NOT NULL,
+    nonce text NOT NULL,
+    verifier text NOT NULL,
+    go_to text NOT NULL,
+    language text NOT NULL,
+    began_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.suppressed_address (
     address text NOT NULL,
     reason text NOT NULL,
     since timestamp with time zone NOT NULL
 );
+
+CREATE TABLE public.upload (
+    upload_id uuid NOT NULL,
+    evidence_id uuid NOT NULL,
+    notice_id uuid NOT NULL,
+    number integer NOT NULL,
+    shown_name text NOT NULL,
+    media_type text NOT NULL,
+    size bigint,
+    digest bytea,
+    CONSTRAINT complete_at_once CHECK (((size IS NULL) = (digest IS NULL))),
+    CONSTRAINT upload_number_check CHECK ((number > 0))
+);
+
+CREATE TABLE public.upload_part (
+    upload_id uuid NOT NULL,
+    number integer NOT NULL,
+    bytes bytea NOT NULL
+);
+
+CREATE TABLE public.web_session (
+    token_hash bytea NOT NULL,
+    site text NOT NULL,
+    person text NOT NULL,
+    shown_name text NOT NULL,
+    businesses jsonb NOT NULL,
+    business_id text,
+    language text NOT NULL,
+    csrf text NOT NULL,
+    id_token text DEFAULT ''::text NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT web_session_site_check CHECK ((site = ANY (ARRAY['inbox'::text, 'console'::text])))
+);
+
+CREATE TABLE public.webhook (
+    source text NOT NULL,
+    url text NOT NULL,
+    added_by text NOT NULL,
+    added_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.webhook_delivery (
+    outbox_id bigint NOT NULL,
+    source text NOT NULL,
+    notice_id uuid,
+    handed_at timestamp with time zone,
+    delivered_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.access_record
+    ADD CONSTRAINT access_record_pkey PRIMARY KEY (access_id);
 
 ALTER TABLE ONLY public.attempt
     ADD CONSTRAINT attempt_notice_id_number_key UNIQUE (notice_id, number);
@@ -379,6 +489,9 @@ ALTER TABLE ONLY public.attempt
 
 ALTER TABLE ONLY public.brake
     ADD CONSTRAINT brake_pkey PRIMARY KEY (kind);
+
+ALTER TABLE ONLY public.callback_batch
+    ADD CONSTRAINT callback_batch_pkey PRIMARY KEY (batch_id);
 
 ALTER TABLE ONLY public.chain_root
     ADD CONSTRAINT chain_root_pkey PRIMARY KEY (day);
@@ -400,6 +513,12 @@ ALTER TABLE ONLY public.gate_wait
 
 ALTER TABLE ONLY public.hold
     ADD CONSTRAINT hold_pkey PRIMARY KEY (hold_id);
+
+ALTER TABLE ONLY public.inbox_up
+    ADD CONSTRAINT inbox_up_pkey PRIMARY KEY (from_at);
+
+ALTER TABLE ONLY public.intake_event
+    ADD CONSTRAINT intake_event_pkey PRIMARY KEY (source, event_id);
 
 ALTER TABLE ONLY public.mark
     ADD CONSTRAINT mark_pkey PRIMARY KEY (mark_id);
@@ -440,8 +559,31 @@ ALTER TABLE ONLY public.sanction
 ALTER TABLE ONLY public.sending_brake
     ADD CONSTRAINT sending_brake_pkey PRIMARY KEY (one);
 
+ALTER TABLE ONLY public.sign_in
+    ADD CONSTRAINT sign_in_pkey PRIMARY KEY (state_hash);
+
 ALTER TABLE ONLY public.suppressed_address
     ADD CONSTRAINT suppressed_address_pkey PRIMARY KEY (address);
+
+ALTER TABLE ONLY public.upload
+    ADD CONSTRAINT upload_evidence_id_number_key UNIQUE (evidence_id, number);
+
+ALTER TABLE ONLY public.upload_part
+    ADD CONSTRAINT upload_part_pkey PRIMARY KEY (upload_id, number);
+
+ALTER TABLE ONLY public.upload
+    ADD CONSTRAINT upload_pkey PRIMARY KEY (upload_id);
+
+ALTER TABLE ONLY public.web_session
+    ADD CONSTRAINT web_session_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_pkey PRIMARY KEY (outbox_id);
+
+ALTER TABLE ONLY public.webhook
+    ADD CONSTRAINT webhook_pkey PRIMARY KEY (source);
+
+CREATE INDEX access_record_notice ON public.access_record USING btree (notice_id) WHERE (notice_id IS NOT NULL);
 
 CREATE INDEX attempt_address ON public.attempt USING btree (lower(address), started_at);
 
@@ -457,6 +599,8 @@ CREATE INDEX failed_item_due ON public.failed_item USING btree (next_at) WHERE (
 
 CREATE INDEX failed_item_open ON public.failed_item USING btree (created_at) WHERE (state = ANY (ARRAY['retry'::text, 'dead'::text, 'replaying'::text]));
 
+CREATE INDEX failed_item_open_subject ON public.failed_item USING btree (subject) WHERE (state = ANY (ARRAY['retry'::text, 'dead'::text, 'replaying'::text]));
+
 CREATE INDEX gate_wait_due ON public.gate_wait USING btree (look_again_at);
 
 CREATE INDEX hold_notice ON public.hold USING btree (notice_id);
@@ -464,6 +608,8 @@ CREATE INDEX hold_notice ON public.hold USING btree (notice_id);
 CREATE INDEX hold_open ON public.hold USING btree (placed_at) WHERE (lifted_at IS NULL);
 
 CREATE INDEX mark_sent ON public.mark USING btree (sent_at DESC);
+
+CREATE INDEX notice_business ON public.notice USING btree (business_id, notice_id DESC);
 
 CREATE INDEX notice_event_day ON public.notice_event USING brin (at);
 
@@ -475,15 +621,27 @@ CREATE INDEX outbox_unsent ON public.outbox USING btree (notice_id, outbox_id) W
 
 CREATE INDEX raw_evidence_notice ON public.raw_evidence USING btree (notice_id) WHERE (notice_id IS NOT NULL);
 
-CREATE UNIQUE INDEX raw_evidence_once ON public.raw_evidence USING btree (source, event_id) WHERE ((door = 'amqp'::text) AND (event_id IS NOT NULL));
+CREATE UNIQUE INDEX raw_evidence_once ON public.raw_evidence USING btree (source, event_id) WHERE ((door = ANY (ARRAY['amqp'::text, 'http'::text, 'callback'::text])) AND (event_id IS NOT NULL));
 
-CREATE INDEX raw_evidence_open ON public.raw_evidence USING btree (received_at) WHERE (state = ANY (ARRAY['waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text]));
+CREATE INDEX raw_evidence_open ON public.raw_evidence USING btree (received_at) WHERE (state = ANY (ARRAY['receiving'::text, 'waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text]));
 
-CREATE INDEX raw_evidence_open_notice ON public.raw_evidence USING btree (notice_id) WHERE (state = ANY (ARRAY['waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text]));
+CREATE INDEX raw_evidence_open_notice ON public.raw_evidence USING btree (notice_id) WHERE (state = ANY (ARRAY['receiving'::text, 'waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text]));
 
 CREATE INDEX sanction_fired ON public.sanction USING btree (kind, fired_at) WHERE (fired_at IS NOT NULL);
 
 CREATE UNIQUE INDEX sanction_one_effective ON public.sanction USING btree (regime, matter) WHERE (state = ANY (ARRAY['fired'::text, 'reversal_required'::text, 'upheld'::text]));
+
+CREATE INDEX upload_notice ON public.upload USING btree (notice_id);
+
+CREATE INDEX web_session_ends ON public.web_session USING btree (ends_at);
+
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (outbox_id) WHERE (delivered_at IS NULL);
+
+CREATE INDEX webhook_delivery_notice ON public.webhook_delivery USING btree (notice_id, outbox_id) WHERE (delivered_at IS NULL);
+
+CREATE TRIGGER access_record_append_only BEFORE DELETE OR UPDATE ON public.access_record FOR EACH ROW EXECUTE FUNCTION public.guard_append_only();
+
+CREATE TRIGGER access_record_never_emptied BEFORE TRUNCATE ON public.access_record FOR EACH STATEMENT EXECUTE FUNCTION public.guard_append_only();
 
 CREATE TRIGGER notice_event_append_only BEFORE DELETE OR UPDATE ON public.notice_event FOR EACH ROW EXECUTE FUNCTION public.guard_append_only();
 
@@ -518,3 +676,12 @@ ALTER TABLE ONLY public.reversal
 
 ALTER TABLE ONLY public.sanction
     ADD CONSTRAINT sanction_notice_id_fkey FOREIGN KEY (notice_id) REFERENCES public.notice(notice_id);
+
+ALTER TABLE ONLY public.upload
+    ADD CONSTRAINT upload_evidence_id_fkey FOREIGN KEY (evidence_id) REFERENCES public.raw_evidence(evidence_id);
+
+ALTER TABLE ONLY public.upload
+    ADD CONSTRAINT upload_notice_id_fkey FOREIGN KEY (notice_id) REFERENCES public.notice(notice_id);
+
+ALTER TABLE ONLY public.upload_part
+    ADD CONSTRAINT upload_part_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES public.upload(upload_id);

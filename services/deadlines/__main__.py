@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 
-from services.deadlines.handler import pass_due
+from services.deadlines.handler import Deadlines
 from services.deadlines.settings import DeadlinesSettings
 from services.kernel.adapters.parts import Parts, open_parts
 from services.kernel.adapters.process import run
+from services.kernel.domain.outage import SILENCE
 from services.kernel.runtime.program import TimerWorker, Worker
 from services.kernel.runtime.publishing import publish_unsent
 from services.kernel.runtime.settings import read
@@ -15,14 +17,15 @@ from services.kernel.runtime.settings import read
 
 def build(parts: Parts) -> Worker:
     """The clock's worker, put together."""
-    most = parts.worker.batch
+    most, settings = parts.worker.batch, read(DeadlinesSettings)
+    deadlines = Deadlines(parts.library, parts.ids, most, timedelta(seconds=settings.outage), SILENCE)
 
     async def look() -> bool:
-        passed, unsent = await pass_due(parts.ledger, parts.ids, most=most)
+        decided, unsent = await deadlines.pass_due(parts.ledger)
         await publish_unsent(parts.broker, parts.ledger, unsent)
-        return passed == most
+        return decided == most
 
-    return TimerWorker("deadlines", [(read(DeadlinesSettings).every, look)], parts.ledger)
+    return TimerWorker("deadlines", [(settings.every, look)], parts.ledger)
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from uuid import UUID
 from schemas.messages.outcomes import NoticeServedV1
 from services.kernel.domain.addresses import matching_key
 from services.kernel.domain.chain import Json
-from services.kernel.domain.changes import AttemptSettled, Change, DeadlineSet
+from services.kernel.domain.changes import AttemptSettled, Change
 from services.kernel.domain.deadline import Deadline, FixedDateRefused, Period, count_deadline, fix_deadline
 from services.kernel.domain.evidence import (
     AttemptKind,
@@ -27,7 +27,7 @@ from services.kernel.domain.replies import Judgement, SendVerdict, judge_reply, 
 from services.kernel.domain.service_rules import SERVICE_RULES, deemed_on
 from services.kernel.ledger import Clock, StandingSanction
 from services.kernel.ports import Ids, SmtpReply
-from services.kernel.runtime.effects import Writing, demand_reversal, place_hold, unserve
+from services.kernel.runtime.effects import Writing, deadline_row, demand_reversal, place_hold, unserve
 from services.notifier.handler import Claim
 
 _ATTEMPT_STATE = {
@@ -136,7 +136,7 @@ class Settler:
                 "calendar": deadline.calendar_version,
             }
             data |= {"fixed_date_refused": refused} if refused else {}
-            writing.changes.append(_deadline_row(notice.notice_id, deadline))
+            writing.changes.append(deadline_row(notice.notice_id, deadline))
         writing.move(Event.SERVE)
         writing.notice = writing.notice.but(
             deemed_on=deemed,
@@ -215,19 +215,3 @@ def _said(settled: Settled) -> dict[str, Json]:
         "enhanced": reply.enhanced,
         "reply": reply.text,
     }
-
-
-def _deadline_row(notice_id: UUID, deadline: Deadline) -> DeadlineSet:
-    return DeadlineSet(
-        notice_id,
-        deadline.version,
-        deadline.deemed_on,
-        deadline.period_days,
-        deadline.due_on,
-        deadline.due_at,
-        deadline.zone,
-        deadline.rule,
-        deadline.calendar_version,
-        deadline.reason,
-        deadline.approver,
-    )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from schemas.messages.fields import Message
-from services.deadlines.handler import pass_due
+from services.deadlines.handler import Deadlines
 from services.kernel.adapters.ids import SystemIds
 from services.kernel.adapters.library import load_library
 from services.kernel.adapters.parts import LIBRARY
 from services.kernel.adapters.postgres.ledger import PostgresLedger
 from services.kernel.domain.changes import Change
+from services.kernel.domain.outage import SILENCE
 from services.kernel.ledger import Unsent
 from services.kernel.ports import Delivery, SmtpReply
 from services.kernel.runtime.batch import run_batch
@@ -52,6 +54,7 @@ class Bench:
         self.renderer = Renderer(LIBRARY_HERE, IDS, batch=100)
         self.notifier = Notifier(IDS, self._claimed, batch=100, lease=60)
         self.sanctions = Sanctions(LIBRARY_HERE, IDS)
+        self.deadlines = Deadlines(LIBRARY_HERE, IDS, 100, timedelta(hours=1), SILENCE)
         self.settler = Settler(LIBRARY_HERE, IDS)
 
     async def _claimed(self, claim: Claim) -> None:
@@ -98,7 +101,7 @@ class Bench:
         await self.value("UPDATE trial_clock SET ahead = ahead + $1::text::interval RETURNING 1", interval)
 
     async def lapse(self) -> int:
-        passed, _ = await pass_due(self.ledger, IDS, most=100)
+        passed, _ = await self.deadlines.pass_due(self.ledger)
         return passed
 
     async def again(self, failed_id: UUID) -> Item:

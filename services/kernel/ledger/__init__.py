@@ -13,8 +13,10 @@ from typing import Protocol
 from uuid import UUID
 
 from services.kernel.domain.changes import Change, EvidenceStored
+from services.kernel.domain.deadline import Deadline
 from services.kernel.domain.gate import GateFacts
 from services.kernel.domain.notice import Notice
+from services.kernel.domain.outage import Up
 from services.kernel.ledger.facts import (
     Attempt,
     Clock,
@@ -44,6 +46,7 @@ __all__ = [
     "Failure",
     "Finished",
     "GatePolicy",
+    "InboxFacts",
     "ItemKey",
     "KnownRequest",
     "Ledger",
@@ -156,6 +159,19 @@ class DeadlineFacts(Locks, Protocol):
     async def claim_due(self, most: int) -> list[DueDeadline]:
         """Lock deadlines whose instant has passed in legal time, skipping those that others hold."""
 
+    async def inbox_ups(self, since: datetime) -> list[Up]:
+        """When the secure inbox was up, in order, as far as it matters for instants from `since` on."""
+
+    async def current_deadline(self, notice_id: UUID) -> Deadline | None:
+        """The notice's current deadline, with all it was counted with."""
+
+
+class InboxFacts(DoorFacts, Protocol):
+    """What the secure inbox writes beside its evidence."""
+
+    async def beat(self, tolerance: float) -> None:
+        """The inbox is up. After a silence of more than `tolerance` seconds of wall time it was down meanwhile."""
+
 
 class SanctionFacts(Locks, Protocol):
     """What the gate's transaction reads, in this order: the notice's lock, the brake's lock, then every fact."""
@@ -217,7 +233,7 @@ class RelayFacts(Locks, Protocol):
 
 
 class Transaction(
-    DoorFacts, RendererFacts, NotifierFacts, ResponseFacts, DeadlineFacts, SanctionFacts, RelayFacts, Protocol
+    InboxFacts, RendererFacts, NotifierFacts, ResponseFacts, DeadlineFacts, SanctionFacts, RelayFacts, Protocol
 ):
     """One transaction, with all that any worker may ask of it."""
 

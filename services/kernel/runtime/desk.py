@@ -7,7 +7,7 @@ outbox; `relay` publishes it.
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
@@ -15,9 +15,9 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.messages.fields import Person, Reason
-from schemas.messages.outcomes import DeadlineExtendedV1, HoldLiftedV1
+from schemas.messages.outcomes import HoldLiftedV1
 from services.kernel.domain import holds
-from services.kernel.domain.changes import DeadlineSet, EvidenceJudged, GateWoken, HoldLifted
+from services.kernel.domain.changes import EvidenceJudged, GateWoken, HoldLifted
 from services.kernel.domain.deadline import Deadline, ExtensionRefused, extend
 from services.kernel.domain.holds import Hold, HoldKind, HoldRefused
 from services.kernel.domain.library import Library
@@ -25,7 +25,7 @@ from services.kernel.domain.notice import TERMINAL, Notice, State
 from services.kernel.ledger import Locks, RawEvidence
 from services.kernel.ports import Ids
 from services.kernel.runtime import effects
-from services.kernel.runtime.effects import Writing
+from services.kernel.runtime.effects import Writing, prolong
 from services.kernel.runtime.fault import Exit, Fault
 
 _PERSON: TypeAdapter[str] = TypeAdapter(Person)
@@ -188,7 +188,7 @@ async def extend_deadline(desk: Desk, library: Library, notice_id: UUID, due_on:
         except ExtensionRefused as refused:
             raise refusal(str(refused)) from refused
         writing = Writing.begin(notice, now, said.by)
-        _extended(writing, deadline, current)
+        prolong(writing, deadline, current)
         await tx.write(writing.finished())
     return deadline
 
@@ -200,27 +200,6 @@ async def _running(tx: DeskFacts, notice: Notice, now: datetime) -> Deadline:
     if notice.state is not State.SERVED or current is None:
         raise refusal(f"the notice is {notice.state}: no deadline runs")
     return current
-
-
-def _extended(writing: Writing, deadline: Deadline, before: Deadline) -> None:
-    notice_id, source_ref = writing.notice.notice_id, writing.notice.source_ref
-    writing.notice = replace(writing.notice, deadline_version=deadline.version, deadline_at=deadline.due_at)
-    writing.changes.append(
-        DeadlineSet(
-            notice_id, deadline.version, deadline.deemed_on, deadline.period_days, deadline.due_on, deadline.due_at,
-            deadline.zone, deadline.rule, deadline.calendar_version, deadline.reason, deadline.approver,
-        )
-    )  # fmt: skip
-    writing.fact(
-        "deadline.extended", deadline_version=deadline.version, before=before.due_on.isoformat(),
-        due_on=deadline.due_on.isoformat(), due_at=deadline.due_at.isoformat(), zone=deadline.zone,
-        calendar=deadline.calendar_version, reason=deadline.reason, extended_by=deadline.approver,
-    )  # fmt: skip
-    told = DeadlineExtendedV1(
-        notice_id=notice_id, source_ref=source_ref, deadline_version=deadline.version, due_on=deadline.due_on,
-        due_at=deadline.due_at, extended_by=deadline.approver or "", reason=deadline.reason or "",
-    )  # fmt: skip
-    writing.tell("deadline.extended.v1", told)
 
 
 async def clear_evidence(desk: Desk, evidence_id: UUID, said: Word) -> UUID | None:

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from schemas.cloudevents import Envelope
 from schemas.messages.fields import Message
-from schemas.messages.outcomes import HoldPlacedV1, NoticeUnservedV1, SanctionReversalRequiredV1
+from schemas.messages.outcomes import DeadlineExtendedV1, HoldPlacedV1, NoticeUnservedV1, SanctionReversalRequiredV1
 from services.kernel.domain.chain import Json, record
 from services.kernel.domain.changes import (
     Change,
+    DeadlineSet,
     FactAppended,
     GateWaitEnded,
     GateWoken,
@@ -20,6 +21,7 @@ from services.kernel.domain.changes import (
     ReversalDemanded,
     SanctionDropped,
 )
+from services.kernel.domain.deadline import Deadline
 from services.kernel.domain.holds import HoldKind
 from services.kernel.domain.notice import Event, Notice, move
 from services.kernel.ledger import StandingSanction
@@ -86,6 +88,32 @@ def unserve(writing: Writing, reason: str, **evidence: Json) -> None:
 def ended(notice: Notice) -> list[Change]:
     """The notice ends before a sanction: nothing is proposed for it any more, and nothing waits at the gate."""
     return [SanctionDropped(notice.notice_id), GateWaitEnded(notice.notice_id)]
+
+
+def prolong(writing: Writing, deadline: Deadline, before: Deadline, **evidence: Json) -> None:
+    """A new version of the deadline, on a later last day; the timer of the old one does nothing."""
+    notice = writing.notice
+    writing.notice = notice.but(deadline_version=deadline.version, deadline_at=deadline.due_at)
+    writing.changes.append(deadline_row(notice.notice_id, deadline))
+    writing.fact(
+        "deadline.extended", deadline_version=deadline.version, before=before.due_on.isoformat(),
+        due_on=deadline.due_on.isoformat(), due_at=deadline.due_at.isoformat(), zone=deadline.zone,
+        calendar=deadline.calendar_version, reason=deadline.reason, extended_by=deadline.approver, **evidence,
+    )  # fmt: skip
+    told = DeadlineExtendedV1(
+        notice_id=notice.notice_id, source_ref=notice.source_ref, deadline_version=deadline.version,
+        due_on=deadline.due_on, due_at=deadline.due_at, extended_by=deadline.approver or "",
+        reason=deadline.reason or "",
+    )  # fmt: skip
+    writing.tell("deadline.extended.v1", told)
+
+
+def deadline_row(notice_id: UUID, deadline: Deadline) -> DeadlineSet:
+    """A deadline version, as it is written."""
+    return DeadlineSet(
+        notice_id, deadline.version, deadline.deemed_on, deadline.period_days, deadline.due_on, deadline.due_at,
+        deadline.zone, deadline.rule, deadline.calendar_version, deadline.reason, deadline.approver,
+    )  # fmt: skip
 
 
 def place_hold(writing: Writing, hold_id: UUID, kind: HoldKind, reason: str, by: str, **evidence: Json) -> None:

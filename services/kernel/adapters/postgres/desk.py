@@ -12,7 +12,6 @@ from services.kernel.adapters.postgres.desk_reads import DeskReads
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.transaction import PostgresTransaction
 from services.kernel.domain.changes import GateWoken
-from services.kernel.domain.deadline import Deadline
 from services.kernel.domain.holds import Hold, HoldKind
 from services.kernel.ledger import LedgerUnavailable
 from services.kernel.ports import Ids
@@ -31,11 +30,6 @@ class DeskTransaction(PostgresTransaction):
         values = dict(rows[0].items())
         notice_id = values.pop("notice_id")
         return notice_id, Hold(**{**values, "kind": HoldKind(values["kind"])})
-
-    async def current_deadline(self, notice_id: UUID) -> Deadline | None:
-        """See the port."""
-        rows = await self._all("deadline_current", notice_id)
-        return Deadline(**{name: rows[0][name] for name in Deadline.__dataclass_fields__}) if rows else None
 
     async def sanction_case(self, sanction_id: UUID) -> SanctionCase | None:
         """See the port."""

@@ -12,8 +12,10 @@ from services.kernel.adapters.postgres.finish import finish
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.writes import store, write
 from services.kernel.domain.changes import Change, EvidenceStored
+from services.kernel.domain.deadline import Deadline
 from services.kernel.domain.gate import GateFacts
 from services.kernel.domain.notice import Notice
+from services.kernel.domain.outage import Up
 from services.kernel.ledger import (
     Attempt,
     Clock,
@@ -116,6 +118,20 @@ class PostgresTransaction(RelayReads):
     async def claim_due(self, most: int) -> list[DueDeadline]:
         """See the port."""
         return [DueDeadline(**dict(row.items())) for row in await self._all("deadline_claim_due", most)]
+
+    async def inbox_ups(self, since: datetime) -> list[Up]:
+        """See the port."""
+        return [Up(**dict(row.items())) for row in await self._all("inbox_ups", since)]
+
+    async def current_deadline(self, notice_id: UUID) -> Deadline | None:
+        """See the port."""
+        rows = await self._all("deadline_current", notice_id)
+        return Deadline(**{name: rows[0][name] for name in Deadline.__dataclass_fields__}) if rows else None
+
+    async def beat(self, tolerance: float) -> None:
+        """See the port."""
+        if not await self._all("inbox_beat", tolerance):
+            await self._connection.execute(sql("inbox_rise"))
 
     async def lock_wait(self, notice_id: UUID) -> None:
         """See the port."""
