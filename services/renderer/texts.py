@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from hashlib import sha256
 
 from services.kernel.adapters.library.markdown import Segments, prepare_markdown, segments
+from services.kernel.domain.content import content_hash
 from services.kernel.domain.template import PlaceholderKind, Template
 
 _MONTHS = {
@@ -71,16 +71,6 @@ def prepare(template: Template, language: str) -> PreparedText:
     body = prepare_markdown(wording.body)
     kinds = tuple((name, each.kind) for name, each in template.placeholders.items())
     return PreparedText(template, language, segments(wording.subject), body.text, body.html, kinds)
-
-
-def content_hash(subject: str, text: str, html: str) -> bytes:
-    """Hash the parts of a content, each led by its length in bytes, so that no two contents hash alike."""
-    digest = sha256()
-    for part in (subject, text, html):
-        raw = part.encode()
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return digest.digest()
 
 
 def _written(value: str, kind: PlaceholderKind, language: str) -> str:

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kernel.adapters.library import load_library
+from services.kernel.domain.content import content_hash
 from services.kernel.domain.template import GivenBy, Placeholder, PlaceholderKind, Template, Wording
 from services.kernel.runtime.judgement.values import check_values
-from services.renderer.texts import content_hash, prepare
+from services.renderer.texts import prepare
 
 SHIPPED = Path(__file__).parents[2] / "services" / "renderer" / "library"
 BODY = """\
