@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from email import message_from_bytes
 from email.errors import MessageError
 from email.policy import compat32
@@ -63,7 +63,7 @@ def evidence_of_mail(
         notice_id=None,
         source_ref=None,
         attempt_id=next(attempts, None),
-        addresses=tuple(islice(_addresses(texts, ours), MOST_ADDRESSES)),
+        addresses=addresses_of(texts, ours),
         state="waiting",
     )
 
@@ -98,15 +98,22 @@ def _attempts(recipient: str | None, texts: list[str], keyring: Keyring, domain:
         yield from verp.find(text, keyring, domain)
 
 
-def _addresses(texts: list[str], ours: set[str]) -> Iterator[str]:
-    """Every address once, the failed recipients first."""
-    seen: set[str] = set()
+def addresses_of(texts: Sequence[str], ours: Collection[str]) -> tuple[str, ...]:
+    """Every address in these texts once, lower case, 50 at most, the recipients that a report names first.
+
+    Those at a domain among `ours` are left out.
+    """
     recipients = [line for text in texts for line in _RECIPIENT.findall(text)]
-    for text in (*recipients, *texts):
-        for address in _written(text):
-            if address not in seen and address.rpartition("@")[2] not in ours:
-                seen.add(address)
-                yield address
+    written = (address for text in (*recipients, *texts) for address in _written(text))
+    return tuple(islice(_others(written, ours), MOST_ADDRESSES))
+
+
+def _others(addresses: Iterator[str], ours: Collection[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for address in addresses:
+        if address not in seen and address.rpartition("@")[2] not in ours:
+            seen.add(address)
+            yield address
 
 
 def _written(text: str) -> Iterator[str]:

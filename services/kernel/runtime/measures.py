@@ -26,6 +26,13 @@ class Measures:
         self._oldest = Gauge(
             "duly_oldest_seconds", "Seconds that the oldest of each kind has waited", ["what"], registry=self.registry
         )
+        self._callers = Counter(
+            "duly_door_calls", "What came to a door, by what became of it", ["door", "outcome"], registry=self.registry
+        )
+
+    def came(self, door: str, outcome: str) -> None:
+        """Somebody came to a door; the names are from small sets of ours, never what was brought."""
+        self._callers.labels(door, outcome).inc()
 
     def waits(self, what: str, number: int, seconds: float) -> None:
         """How much of one kind of work waits, and for how long the oldest has."""
