@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kernel.domain.verp import Keyring, envelope_sender, find, read, token
+from services.kernel.domain.verp import Keyring, envelope_sender, find, is_shaped, read, token
 
 DOMAIN = "bounces.example"
 ATTEMPT = UUID("0193a5c2-7d1e-7b3a-9f00-0123456789ab")
@@ -136,3 +136,13 @@ def test_a_token_costs_microseconds() -> None:
     print(f"token {making * 1e6:.1f} us, read {reading * 1e6:.1f} us")  # noqa: T201
     assert making < 30e-6  # the goal is 6; the bound is for a busy machine
     assert reading < 30e-6
+
+
+@given(st.uuids(), st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True))
+def test_every_local_part_of_ours_has_our_shape_and_a_whole_address_has_not(attempt: UUID, key_id: str) -> None:
+    address = envelope_sender(token(attempt, Keyring({key_id: b"s" * 32}, key_id)), DOMAIN)
+    local = address.partition("@")[0]
+    assert is_shaped(local)
+    assert is_shaped(f"{local.upper()}+more")
+    assert not is_shaped(address)
+    assert not is_shaped(local[:-20])

@@ -62,6 +62,14 @@ def envelope_sender(token: str, domain: str) -> str:
     return f"{_PREFIX}{token}@{domain}"
 
 
+def is_shaped(local_part: str) -> bool:
+    """Whether a local part looks like one of ours; genuine or not is for `read` to say.
+
+    Forgeries look so too, and tokens whose key was dropped too early.
+    """
+    return "@" not in local_part and _ADDRESS.fullmatch(local_part) is not None
+
+
 def read(address_or_token: str, keyring: Keyring, domain: str) -> UUID | None:
     """The attempt that an address or a bare token names, or None if it is not genuine.
 
