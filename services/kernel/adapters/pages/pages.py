@@ -1,0 +1,86 @@
+"""Writes pages: a site's templates and words over the kit's own (`duly/…`), compiled once, escaped by default.
+
+In a template, beside what the caller passes: `t(key, count=…, **values)` and `has_words(key)` for words, `asset(name)`
+for the address of a stylesheet or picture, `language`, `authority`, and the filters `day`, `moment`, `second`, `before`
+and `size`. A name that is not there is an error, never an empty space.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from services.kernel.adapters.pages.assets import Assets
+from services.kernel.adapters.pages.words import Words, read_words
+from services.kernel.adapters.pages.writing import before, written_day, written_moment, written_second, written_size
+
+KIT = Path(__file__).parent
+
+
+class Pages:
+    """The pages of one site, in every language that it has words for.
+
+    `authority` is the name in the header of each page. `static` is the mount that serves the stylesheet and pictures.
+    """
+
+    def __init__(self, templates: Path, words: Path, *, authority: str = "Supervision Authority") -> None:
+        """Read and compile everything.
+
+        Raises:
+            WordsFault: a file of words is not as it should be.
+            jinja2.TemplateSyntaxError: a template is not.
+        """
+        self._assets = Assets(KIT / "static", at="/static")
+        self.static = self._assets.mount
+        loader = ChoiceLoader([FileSystemLoader(templates), FileSystemLoader(KIT / "templates")])
+        self._environments = {
+            language: self._environment(spoken, loader, authority)
+            for language, spoken in read_words(KIT / "words", words).items()
+        }
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that pages can be written in, as BCP 47 tags."""
+        return tuple(self._environments)
+
+    def write(self, template: str, language: str, /, status_code: int = 200, **values: object) -> HTMLResponse:
+        """Write one page.
+
+        Raises:
+            KeyError: there are no words in this language, or not these.
+            jinja2.UndefinedError: the template needs a value that was not passed.
+        """
+        page = self._environments[language].get_template(template).render(values)
+        return HTMLResponse(page, status_code, headers={"content-language": language})
+
+    def _environment(self, words: Words, loader: ChoiceLoader, authority: str) -> Environment:
+        environment = Environment(
+            loader=loader,
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            cache_size=-1,
+        )
+        environment.globals.update(
+            t=words.text,
+            has_words=words.__contains__,
+            asset=self._assets.address,
+            language=words.language,
+            languages=words.languages,
+            authority=authority,
+        )
+        environment.filters.update(
+            day=partial(written_day, words),
+            moment=partial(written_moment, words),
+            second=partial(written_second, words),
+            before=before,
+            size=partial(written_size, words),
+        )
+        for name in environment.list_templates(extensions=["html"]):
+            environment.get_template(name)
+        return environment

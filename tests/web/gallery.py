@@ -1,0 +1,232 @@
+"""Every page of the inbox with sample views: each stage, each kind of fault, in each language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from services.inbox import views
+from services.inbox.views import Stage
+from services.kernel.adapters.pages import Pages
+
+INBOX = Path(__file__).parents[2] / "services" / "inbox"
+ZONE = ZoneInfo("Europe/London")
+TODAY = datetime(2026, 11, 22, 9, 12, 41, tzinfo=ZONE)
+TANNER = views.Business("XK0417", "Tanner & Lowe")
+DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+RULES = views.UploadRules(5, 10, ("PDF", "PNG", "JPEG", "DOCX", "XLSX", "TXT"))
+LONG_NAME = "Risk-assessment-and-policies-of-the-whole-group_final-version_signed-by-both-partners_2026.pdf"
+
+BODIES = {
+    "en": """<p>To: Tanner &amp; Lowe</p>
+<p>Case reference: RA-2026-0093</p>
+<p>We need to see how your business has assessed the risk that it is used for money laundering. The law asks you to keep
+this assessment in writing and up to date.</p>
+<h2>What you must do</h2>
+<p>Within <strong>21 days</strong> of the day this notice is served, send us:</p>
+<ul>
+<li>your written risk assessment, with the date on which it was last reviewed;</li>
+<li>the policies and controls that you use to reduce those risks;</li>
+<li>the name of the person responsible for them.</li>
+</ul>
+<p>The day of service is not counted. Your reply is in time if we receive it by the end of the last day.</p>
+<h2>What happens next</h2>
+<p>We will look at what you send and tell you if we need anything else. If we do not hear from you in time, we may decide
+with the information that we have.</p>
+<p>Supervision team</p>""",
+    "cy": """<p>At: Tanner &amp; Lowe</p>
+<p>Cyfeirnod yr achos: RA-2026-0093</p>
+<h2>Beth mae'n rhaid i chi ei wneud</h2>
+<p>O fewn <strong>21 diwrnod</strong> i'r diwrnod y cyflwynir yr hysbysiad hwn, anfonwch atom:</p>
+<ul>
+<li>eich asesiad risg ysgrifenedig, gyda'r dyddiad y cafodd ei adolygu ddiwethaf;</li>
+<li>enw'r person sy'n gyfrifol amdano.</li>
+</ul>
+<p>Y tîm goruchwylio</p>""",
+}
+SUBJECTS = {"en": "We need your risk assessment", "cy": "Mae angen eich asesiad risg arnom"}
+FOLLOWS = {
+    Stage.OPEN: "registration.cancel",
+    Stage.OVERDUE: "registration.cancel",
+    Stage.CONSEQUENCE: "registration.cancel",
+}
+WITHOUT_DUE = {Stage.FOR_INFORMATION, Stage.NOT_SERVED, Stage.WITHDRAWN}
+PASSED = {Stage.OVERDUE, Stage.CONSEQUENCE, Stage.CLOSED}
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One page to be looked at: its name, the template, the status and the values."""
+
+    name: str
+    template: str
+    language: str
+    values: dict[str, Any]
+    status: int = 200
+
+
+def inbox_pages() -> Pages:
+    return Pages(INBOX / "templates", INBOX / "words")
+
+
+def reader(language: str, *, several: bool = True) -> views.Reader:
+    others = (views.Business("XK0982", "Harbour Street Money Exchange and Transfers Limited"),) if several else ()
+    return views.Reader("Ann Tanner", TANNER, (TANNER, *others), language, "0" * 32)
+
+
+def due(stage: Stage, days_left: int = 21) -> views.Due | None:
+    if stage in WITHOUT_DUE:
+        return None
+    passed = stage in PASSED
+    last = date(2026, 11, 15) if passed else TODAY.date() + timedelta(days=days_left)
+    until = datetime.combine(last + timedelta(days=1), datetime.min.time(), ZONE)
+    return views.Due(last, until, 0 if passed else days_left, passed, FOLLOWS.get(stage))
+
+
+def line(stage: Stage, language: str, *, unread: bool = False, days_left: int = 21) -> views.Line:
+    number = list(Stage).index(stage) + 1
+    came = TODAY - timedelta(days=3 * number, hours=number)
+    subject = SUBJECTS[language]
+    return views.Line(
+        f"0199-{number:04}", subject, f"RA/2026/00{number:02}", came, unread, stage, due(stage, days_left)
+    )
+
+
+def given(kind: str = "evidence", *, in_time: bool | None = True) -> views.Given:
+    files = (
+        views.File("1.pdf", LONG_NAME, 2_418_000, DIGEST, "/notices/0199-0001/files/1"),
+        views.File("2.png", "lease.png", 310_400, DIGEST[::-1], "/notices/0199-0001/files/2"),
+    )
+    text = "Here is our risk assessment, last reviewed on 3 October.\nMs Lowe is responsible for it."
+    return views.Given("0199a4e2-77aa-7c31-9d2e-3b1d2f6f0a11", TODAY, kind, "Ann Tanner", text, files, in_time)
+
+
+def message(stage: Stage, language: str, **changes: Any) -> views.Message:
+    answered = stage in {Stage.ANSWERED, Stage.UNDER_REVIEW, Stage.CONSEQUENCE}
+    asks = () if stage is Stage.FOR_INFORMATION else ("answer", "evidence")
+    may_give = (
+        ("answer", "evidence", "question", "dispute")
+        if stage in {Stage.OPEN, Stage.UNDER_REVIEW, Stage.OVERDUE}
+        else ()
+    )
+    whole = views.Message(
+        line=line(stage, language),
+        body=Markup(BODIES[language]),
+        language=language,
+        digest=DIGEST,
+        viewed_at=TODAY - timedelta(days=2),
+        viewed_by="Ann Tanner",
+        asks=asks,
+        may_give=may_give,
+        given=(
+            given("question" if stage is Stage.UNDER_REVIEW else "evidence", in_time=stage is not Stage.CONSEQUENCE),
+        )
+        if answered
+        else (),
+    )
+    return replace(whole, **changes)
+
+
+def exhibits(language: str) -> Iterator[Exhibit]:
+    """Every page in one language."""
+    yield from _before_signing_in(language)
+    yield from _lists(language)
+    for stage in Stage:
+        yield Exhibit(
+            f"notice-{stage}",
+            "notice.html",
+            language,
+            {"reader": reader(language), "message": message(stage, language)},
+        )
+    yield from _special_notices(language)
+    yield from _answers(language)
+    for key, status in PROBLEMS.items():
+        yield Exhibit(
+            f"problem-{key}", "problem.html", language, {"reader": None, "status": status, "key": key}, status
+        )
+
+
+PROBLEMS = {
+    "not_found": 404,
+    "form_expired": 403,
+    "session_ended": 401,
+    "sign_in_failed": 401,
+    "not_allowed": 403,
+    "too_many": 429,
+    "too_large": 413,
+    "incomplete": 400,
+    "method": 405,
+    "unavailable": 503,
+    "unexpected": 500,
+}
+
+
+def _before_signing_in(language: str) -> Iterator[Exhibit]:
+    people = [
+        ("ann", "Ann Tanner", "Tanner & Lowe"),
+        ("owen", "Owen Rhys", "Tanner & Lowe, Harbour Street Money Exchange"),
+    ]
+    yield Exhibit("sign-in", "sign_in.html", language, {"trial": False, "people": []})
+    yield Exhibit("sign-in-trial", "sign_in.html", language, {"trial": True, "people": people})
+    yield Exhibit("signed-out", "signed_out.html", language, {})
+
+
+def _lists(language: str) -> Iterator[Exhibit]:
+    alone = replace(reader(language), business=None, businesses=())
+    yield Exhibit("businesses", "businesses.html", language, {"reader": reader(language)})
+    yield Exhibit("businesses-none", "businesses.html", language, {"reader": alone})
+    lines = tuple(line(stage, language, unread=stage in {Stage.OPEN, Stage.FOR_INFORMATION}) for stage in Stage)
+    soon = replace(
+        line(Stage.OPEN, language, days_left=0),
+        notice_id="0199-0099",
+        subject="Ardystio'ch cofrestriad / Certify your registration",
+    )
+    page = views.Lines((soon, *lines), 2, "before=0199-0001", "after=0199-0009")
+    yield Exhibit("notices", "notices.html", language, {"reader": reader(language), "page": page})
+    yield Exhibit(
+        "notices-empty",
+        "notices.html",
+        language,
+        {"reader": reader(language, several=False), "page": views.Lines((), 0, None, None)},
+    )
+
+
+def _special_notices(language: str) -> Iterator[Exhibit]:
+    other = {"en": "cy", "cy": "en"}[language]
+    fee = message(
+        Stage.OPEN, language, asks=("payment",), may_give=("question", "dispute"), viewed_at=None, viewed_by=None
+    )
+    running = due(Stage.OPEN, 1)
+    assert running is not None
+    extended = replace(running, extended="The secure inbox was down from 09:10 to 11:12 on 20 November.", follows=None)
+    yield Exhibit("notice-fee", "notice.html", language, {"reader": reader(language), "message": fee})
+    longer = message(Stage.OPEN, other, line=replace(line(Stage.OPEN, other), due=extended))
+    yield Exhibit("notice-other-language", "notice.html", language, {"reader": reader(language), "message": longer})
+    yield Exhibit(
+        "print", "print.html", language, {"reader": reader(language), "message": message(Stage.ANSWERED, language)}
+    )
+
+
+def _answers(language: str) -> Iterator[Exhibit]:
+    asked = message(Stage.OPEN, language)
+    shared = {"reader": reader(language), "message": asked}
+    yield Exhibit("answer", "answer.html", language, {**shared, "draft": views.Draft(), "rules": RULES})
+    faults = (
+        ("kind", "faults.kind_missing"),
+        ("text", "faults.text_missing"),
+        ("files", "faults.file_type"),
+        ("files", "faults.file_too_large"),
+    )
+    yield Exhibit(
+        "answer-faults", "answer.html", language, {**shared, "draft": views.Draft(faults=faults), "rules": RULES}, 422
+    )
+    yield Exhibit("received", "received.html", language, {**shared, "given": given()})
+    yield Exhibit("received-question", "received.html", language, {**shared, "given": given("question")})
+    late = {**shared, "message": message(Stage.OVERDUE, language), "given": given(in_time=False)}
+    yield Exhibit("received-late", "received.html", language, late)
