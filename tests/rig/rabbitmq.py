@@ -17,9 +17,10 @@ from typing import IO, Self
 import amqp
 import pytest
 
+from tests.rig.debian import do_without, install
+
 READY = b"Starting broker... completed"
 SERVER_FOLDERS = ("/usr/lib/rabbitmq/lib", "/opt/homebrew/opt/rabbitmq", "/usr/local/opt/rabbitmq", "/opt/rabbitmq")
-POLICY = Path("/usr/sbin/policy-rc.d")
 ORPHANS_DIE = 'cat >/dev/null; kill -9 "$@"'  # our end of its input closes even when we are killed
 HOW_TO = (
     "no RabbitMQ server is installed: on Debian or Ubuntu `sudo apt-get install rabbitmq-server`, on macOS "
@@ -42,37 +43,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@contextmanager
-def no_services_started() -> Iterator[None]:
-    """Keep a package's installation from starting its service (Debian's policy-rc.d)."""
-    if POLICY.exists():
-        yield
-        return
-    POLICY.write_text("#!/bin/sh\nexit 101\n")
-    POLICY.chmod(0o755)
-    try:
-        yield
-    finally:
-        POLICY.unlink()
-
-
-def install_rabbitmq() -> Path | None:
-    """Install the Debian package where we may (root, apt-get); None where we may not."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return None
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with no_services_started():
-        subprocess.run(["apt-get", "update", "-q"], env=quiet, check=True, capture_output=True)
-        command = ["apt-get", "install", "-yq", "--no-install-recommends", "rabbitmq-server"]
-        subprocess.run(command, env=quiet, check=True, capture_output=True)
-    return find_server()
-
-
 def server_or_skip() -> Path:
-    server = find_server() or install_rabbitmq()
-    if server is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(HOW_TO)
-    return server
+    server = find_server() or (find_server() if install("rabbitmq-server") else None)
+    return server or do_without(HOW_TO)
 
 
 class RabbitNode:

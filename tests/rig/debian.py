@@ -1,0 +1,46 @@
+"""Programs that the tests drive and Duly does not bring: installed where we may, else skipped; never skipped in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def install(package: str) -> bool:
+    """Install a Debian package where we may (root, apt-get), its service staying off; False where we may not."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return False
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with _no_services_started():
+        subprocess.run(["apt-get", "update", "-q"], env=quiet, check=True, capture_output=True)
+        command = ["apt-get", "install", "-yq", "--no-install-recommends", package]
+        subprocess.run(command, env=quiet, check=True, capture_output=True)
+    return True
+
+
+def do_without(how_to: str) -> NoReturn:
+    """Skip what needs the missing program, and say how to get it; in CI that is a failure."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(how_to)
+
+
+@contextmanager
+def _no_services_started() -> Iterator[None]:
+    """Keep a package's installation from starting its service (Debian's policy-rc.d)."""
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()
