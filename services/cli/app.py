@@ -45,6 +45,7 @@ app.command("services.cli.sanctions:app", name="sanctions", group=LOOK, help="Se
 app.command("services.cli.evidence:app", name="evidence", group=LOOK, help="See evidence that waits, and clear it.")
 app.command("services.cli.dead_letters:app", name="dead-letters", group=LOOK, help="See, mend and replay what failed.")
 app.command("services.cli.sending:app", name="sending", group=LOOK, help="See and release the brake on all mail.")
+app.command("services.cli.webhooks:app", name="webhooks", group=LOOK, help="Upstreams that are told by webhook.")
 app.command("services.cli.addresses:app", name="addresses", group=LOOK, help="Addresses that must not be written to.")
 app.command("services.cli.bounces:app", name="bounces", group=LOOK, help="Tell what mail that came back means.")
 app.command("services.cli.doctor:doctor", name="doctor", group=PREPARE, help="Check every setting and connection.")

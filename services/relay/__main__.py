@@ -22,6 +22,7 @@ def build(parts: Parts) -> Worker:
         (settings.every, relay.outbox),
         (settings.every, relay.retries),
         (settings.every, relay.wake),
+        (settings.every, relay.webhooks),
         (settings.rescue_grace / 2, relay.rescue),
         (settings.mark_every, relay.mark),
         (60.0, relay.roots),

@@ -1,8 +1,8 @@
 """relay: publishes what others could not, and wakes whatever is due. It decides nothing about a notice.
 
 Due work lives in the database, so that the broker may be wiped at any moment: unsent outbox rows, retries, alerts to
-send again, evidence that nobody looked at, gates to look at again. While the gate waits, it sends timed marks through
-the evidence queue. It publishes the daily roots of the evidence chains.
+send again, evidence that nobody looked at, gates to look at again, events owed by webhook. While the gate waits, it
+sends timed marks through the evidence queue. It publishes the daily roots of the evidence chains.
 Settings: `services/relay/settings.py`.
 """
 
@@ -17,6 +17,7 @@ from schemas.messages.fields import Message
 from schemas.messages.hops import (
     BounceReceivedV1,
     DeadlinePassedV1,
+    DeliveryQueuedV1,
     NoticeRenderedV1,
     PassedDeadline,
     ResponseReceivedV1,
@@ -36,6 +37,8 @@ from services.relay.settings import RelaySettings
 _MOST = 500
 _A_MESSAGE = 50
 """Items in one message: a worker that dies over it does no more than these again."""
+_OUT = 200
+"""Events to one upstream that are handed out at a time: a slow one must not fill the queue."""
 _T = TypeVar("_T")
 _MIDNIGHT_GRACE = timedelta(minutes=5)
 
@@ -80,6 +83,22 @@ class Relay:
             )
         await publish_unsent(self._broker, self._ledger, unsent)
         return _MOST in {len(alerts), len(waits), len(looks)}
+
+    async def webhooks(self) -> bool:
+        """Hand out what upstreams must be told by webhook; one message names events to one of them."""
+        async with self._ledger.begin() as tx:
+            owed = await tx.webhooks_due(_OUT, self._settings.again)
+            trial = (await tx.clock()).trial
+            unsent = await tx.write(
+                [
+                    announce("delivery.queued.v1", DeliveryQueuedV1(deliveries=some), event_id=str(self._ids.uuid7()),
+                             trial=trial)
+                    for outbox_ids in owed.values()
+                    for some in _few(sorted(outbox_ids))
+                ]
+            )  # fmt: skip
+        await publish_unsent(self._broker, self._ledger, unsent)
+        return False
 
     async def rescue(self) -> bool:
         """Tell the notifier of rendered notices whose message was lost with the broker."""

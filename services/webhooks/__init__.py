@@ -1,1 +1,1 @@
-"""Tells upstreams that cannot consume AMQP."""
+"""Tells upstreams that cannot consume AMQP: each event once more, as a signed webhook."""

@@ -45,18 +45,23 @@ CREATE TABLE webhook (
     added_at timestamptz NOT NULL
 );
 ALTER TABLE outbox ADD COLUMN source text; -- whom the event is for; null for what workers tell each other
+CREATE INDEX outbox_told ON outbox (notice_id) WHERE source IS NOT NULL; -- what an upstream was told of a notice
 
--- Events that an upstream must be told by webhook; written with the outbox row. `handed_at`: when `relay` last handed it on.
+-- Events that an upstream must be told by webhook; written with the outbox row. Times are wall time. `due_at`: when
+-- `relay` looks at it (again), null once it has failed: then its failed item says when. `handed_at`: set while it is with
+-- the worker. `claimed_until`: a worker is posting it.
 CREATE TABLE webhook_delivery (
-    outbox_id    bigint PRIMARY KEY,
-    source       text NOT NULL,
-    notice_id    uuid,
-    handed_at    timestamptz,
-    delivered_at timestamptz
+    outbox_id     bigint PRIMARY KEY,
+    source        text NOT NULL,
+    notice_id     uuid,
+    due_at        timestamptz DEFAULT clock_timestamp(),
+    handed_at     timestamptz,
+    claimed_until timestamptz,
+    delivered_at  timestamptz
 );
-CREATE INDEX webhook_delivery_due ON webhook_delivery (outbox_id) WHERE delivered_at IS NULL;
+CREATE INDEX webhook_delivery_due ON webhook_delivery (source, due_at) WHERE delivered_at IS NULL;
 CREATE INDEX webhook_delivery_notice ON webhook_delivery (notice_id, outbox_id) WHERE delivered_at IS NULL;
-CREATE INDEX failed_item_open_subject ON failed_item (subject) WHERE state IN ('retry', 'dead', 'replaying');
+CREATE INDEX failed_item_unresolved_subject ON failed_item (subject) WHERE state <> 'resolved';
 
 -- Who viewed a notice first; set once, with the fact in its evidence.
 ALTER TABLE notice_content ADD COLUMN first_viewed_by text,

@@ -282,6 +282,15 @@ class MarkCommitted:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverySettled:
+    """What came of telling an upstream by webhook: it took the event, or the failed item says what follows."""
+
+    statement: ClassVar[str] = "webhook_settle"
+    outbox_id: int
+    delivered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Announced:
     """An event to publish after the commit; `notice_id` orders it among the notice's own.
 
@@ -298,6 +307,6 @@ Row = (
     AttemptClaimed | AttemptSettled | AttemptRetired | DeadlineSet | DeadlinePassed | HoldPlaced
     | HoldLifted | SanctionProposed | SanctionFired | SanctionDropped | ReversalDemanded | ReversalDecided
     | EvidenceStored | EvidenceJudged | CallbackKept | ContentViewed | MarkCommitted
-    | GateWaitSet | GateWaitEnded | GateWoken
+    | GateWaitSet | GateWaitEnded | GateWoken | DeliverySettled
 )  # fmt: skip
 Change = NoticeInserted | NoticeSaved | FactAppended | ContentStored | Announced | Row

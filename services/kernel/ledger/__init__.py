@@ -33,6 +33,7 @@ from services.kernel.ledger.facts import (
     StandingSanction,
     Unsent,
     Waiting,
+    WebhookClaim,
 )
 
 __all__ = [
@@ -65,6 +66,8 @@ __all__ = [
     "Transaction",
     "Unsent",
     "Waiting",
+    "WebhookClaim",
+    "WebhookFacts",
 ]
 
 
@@ -216,6 +219,9 @@ class RelayFacts(Locks, Protocol):
     async def waits_due(self, most: int, again: float) -> list[tuple[UUID, int]]:
         """Notices, with their deadline version, that the gate must look at again."""
 
+    async def webhooks_due(self, most: int, again: float) -> dict[str, list[int]]:
+        """Events owed by webhook, by upstream: the first of each notice, `most` of an upstream out at a time."""
+
     async def gate_waits(self) -> bool:
         """Whether the gate waits for anything."""
 
@@ -232,8 +238,29 @@ class RelayFacts(Locks, Protocol):
         """Keep a day's root, with the heads that it was made of."""
 
 
+class WebhookFacts(Locks, Protocol):
+    """What `webhooks` reads, by the events' numbers in the outbox."""
+
+    async def webhook_urls(self, outbox_ids: Sequence[int]) -> dict[int, str]:
+        """Where those of these events that are still owed must go."""
+
+    async def webhook_claim(self, outbox_id: int, lease: float) -> WebhookClaim | None:
+        """Claim one event for so many seconds; None if it is owed no more, or another process has it."""
+
+    async def webhooks_next(self, outbox_id: int, again: float) -> list[int]:
+        """The event of the same notice that is owed after this one, handed out; none, or one."""
+
+
 class Transaction(
-    InboxFacts, RendererFacts, NotifierFacts, ResponseFacts, DeadlineFacts, SanctionFacts, RelayFacts, Protocol
+    InboxFacts,
+    RendererFacts,
+    NotifierFacts,
+    ResponseFacts,
+    DeadlineFacts,
+    SanctionFacts,
+    RelayFacts,
+    WebhookFacts,
+    Protocol,
 ):
     """One transaction, with all that any worker may ask of it."""
 

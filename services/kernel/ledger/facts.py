@@ -155,6 +155,19 @@ class FailedDue:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookClaim:
+    """An event that this process alone may post until its lease is over. `at` is wall time."""
+
+    outbox_id: int
+    notice_id: UUID | None
+    source: str
+    url: str
+    body: bytes
+    at: datetime
+    trial: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """How much of one kind of work waits, and since when the oldest does (wall time)."""
 

@@ -62,6 +62,18 @@ class DeskTransaction(PostgresTransaction):
         """Write to this address again; whether it was suppressed."""
         return bool(await self._all("desk_address_release", address))
 
+    async def add_webhook(self, source: str, url: str, by: str) -> None:
+        """Tell this upstream by webhook from now on, or elsewhere than until now."""
+        await self._connection.execute(sql("desk_webhook_add"), source, url, by)
+
+    async def remove_webhook(self, source: str) -> tuple[bool, int]:
+        """Tell this upstream by webhook no more: whether it was, and how many events it is owed no more.
+
+        In two statements: what others add meanwhile is there for the second.
+        """
+        was = bool(await self._all("desk_webhook_remove", source))
+        return was, len(await self._all("desk_webhook_forget", source))
+
     async def tell(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """Leave messages, by type and body, for `relay` to publish."""
         types, bodies = [kind for kind, _ in messages], [body for _, body in messages]

@@ -77,6 +77,10 @@ class DeskReads(Rows):
         """Suppressed addresses, newest first."""
         return await self._rows("desk_addresses", like, most)
 
+    async def webhooks(self, source: str | None = None) -> list[Row]:
+        """Who is told by webhook, with how much is owed, failing and delivered."""
+        return await self._rows("desk_webhooks", source)
+
     async def count_notices(self) -> int:
         """How many notices there are."""
         return int((await self._one("desk_notice_count"))["notices"])

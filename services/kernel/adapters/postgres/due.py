@@ -81,6 +81,14 @@ class RelayReads(Statements):
         """See the port."""
         return [(row["notice_id"], row["version"]) for row in await self._all("gate_waits_due", most, again)]
 
+    async def webhooks_due(self, most: int, again: float) -> dict[str, list[int]]:
+        """See the port."""
+        owed: dict[str, list[int]] = {}
+        for row in await self._all("webhooks_due", most, again):
+            if row["ready"]:
+                owed.setdefault(row["source"], []).append(row["outbox_id"])
+        return owed
+
     async def gate_waits(self) -> bool:
         """See the port."""
         return bool((await self._one("gate_waits_any"))["exists"])

@@ -10,6 +10,7 @@ from services.kernel.adapters.postgres import gate, rows
 from services.kernel.adapters.postgres.due import RelayReads
 from services.kernel.adapters.postgres.finish import finish
 from services.kernel.adapters.postgres.queries import sql
+from services.kernel.adapters.postgres.webhooks import WebhookReads
 from services.kernel.adapters.postgres.writes import store, write
 from services.kernel.domain.changes import Change, EvidenceStored
 from services.kernel.domain.deadline import Deadline
@@ -33,7 +34,7 @@ from services.kernel.ledger import (
 )
 
 
-class PostgresTransaction(RelayReads):
+class PostgresTransaction(RelayReads, WebhookReads):
     """`services.kernel.ledger.Transaction` on one connection."""
 
     async def clock(self) -> Clock:

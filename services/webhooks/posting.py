@@ -1,0 +1,118 @@
+"""Posting one event: wait for a turn in the destination's lane, claim the event, sign it, post it.
+
+The claim is committed before the post, so that a second message about the event, here or in another process, posts
+nothing; and no transaction is open while the receiver takes its time. A process that dies between the receiver's answer
+and our commit leaves the claim behind: when it is over, `relay` hands the event out again, and the receiver sees the
+same `webhook-id` once more.
+Standards: CloudEvents 1.0 (structured mode over HTTP), Standard Webhooks 1.0.0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+import structlog
+from pydantic_core import from_json
+
+from schemas.cloudevents import CONTENT_TYPE
+from services.kernel.ledger import Ledger, LedgerRerun, LedgerUnavailable, WebhookClaim
+from services.webhooks.handler import Told
+from services.webhooks.lanes import Lane, Lanes
+from services.webhooks.poster import Answer, Poster, reach_of
+from services.webhooks.settings import WebhookSettings
+from services.webhooks.signing import signed
+
+log = structlog.get_logger()
+T = TypeVar("T")
+LEASE_MARGIN = 15.0
+"""Seconds that a claim outlasts the longest post."""
+_AWAY_PAUSE = 1.0
+_NOT_TRIED = Answer(None, "not tried: nothing has got through to its receiver lately")
+
+
+class Posting:
+    """Posts events, each at most once at a time, and so many to one destination."""
+
+    def __init__(self, ledger: Ledger, poster: Poster, settings: WebhookSettings) -> None:
+        self._ledger, self._poster = ledger, poster
+        self._keys, self._private = settings.keyring(), settings.private
+        self._lanes = Lanes(settings.per_destination)
+        self._lease = settings.whole + LEASE_MARGIN
+        self._waiting: set[asyncio.Task[object]] = set()
+        self._in_work: set[int] = set()
+
+    async def urls(self, outbox_ids: Sequence[int]) -> dict[int, str]:
+        """Where those of these events that are still owed must go."""
+
+        async def asked() -> dict[int, str]:
+            async with self._ledger.begin() as tx:
+                return await tx.webhook_urls(outbox_ids)
+
+        return await lasting(asked)
+
+    async def tell(self, outbox_id: int, url: str) -> Told | None:
+        """Post one event; None if it is owed no more, or is in work already, here or in another process."""
+        if outbox_id in self._in_work:
+            return None
+        self._in_work.add(outbox_id)
+        try:
+            return await self._in_turn(outbox_id, self._lanes.of(url))
+        finally:
+            self._in_work.discard(outbox_id)
+
+    async def _in_turn(self, outbox_id: int, lane: Lane) -> Told | None:
+        await self._turn(lane)
+        try:
+            claim = await lasting(lambda: self._claimed(outbox_id))
+            return None if claim is None else Told(claim, await self._answer(lane, claim))
+        finally:
+            lane.turns.release()
+
+    def give_up_waiting(self) -> None:
+        """Cancel what waits for its turn; what is being posted goes on."""
+        for task in self._waiting:
+            task.cancel()
+
+    async def _turn(self, lane: Lane) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- a coroutine runs in one
+        self._waiting.add(task)
+        try:
+            await lane.turns.acquire()
+        finally:
+            self._waiting.discard(task)
+
+    async def _claimed(self, outbox_id: int) -> WebhookClaim | None:
+        async with self._ledger.begin() as tx:
+            return await tx.webhook_claim(outbox_id, self._lease)
+
+    async def _answer(self, lane: Lane, claim: WebhookClaim) -> Answer:
+        keys = self._keys.get(claim.source)
+        if not keys:
+            return Answer(None, f"no key signs for {claim.source}: DULY_WEBHOOK_KEYS names none")
+        if not lane.may_try():
+            return _NOT_TRIED
+        reach = reach_of(trial=claim.trial, private=self._private)
+        answer = await self._poster.post(claim.url, headers_of(claim, keys), claim.body, reach)
+        lane.answered(taken=answer.taken)
+        return answer
+
+
+def headers_of(claim: WebhookClaim, keys: Sequence[bytes]) -> Mapping[str, str]:
+    """The headers of one event's post."""
+    event_id = str(from_json(claim.body)["id"])
+    return {"content-type": CONTENT_TYPE, "user-agent": "duly", **signed(keys, event_id, claim.at, claim.body)}
+
+
+async def lasting(work: Callable[[], Awaitable[T]]) -> T:
+    """Do this until the database lets us: a rerun at once, again in a moment while it is away."""
+    while True:
+        try:
+            return await work()
+        except LedgerRerun:
+            continue
+        except LedgerUnavailable as away:
+            log.warning("work.paused", exc_info=away)
+            await asyncio.sleep(_AWAY_PAUSE)
