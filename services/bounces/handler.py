@@ -1,4 +1,4 @@
-"""bounces: takes reports of the mail system, and decides whether a notice was not served.
+"""bounces: takes reports of the mail system and of providers, and decides whether a notice was not served.
 
 One piece of evidence a transaction: classify, match it to its notice by the signed token (else by our Message-ID, else
 by address within the sending window), and write the law's effect. What matches nothing yet is parked, never dropped.
@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 
+from services.bounces.callbacks import read_event
 from services.bounces.classify import Classification, classify
 from services.kernel.domain.addresses import matching_key
 from services.kernel.domain.chain import Json
@@ -44,6 +45,7 @@ SENDING_WINDOW = timedelta(days=14)
 """How long after an attempt a report without token may still be about it; mail systems give up within five days."""
 _SETTLED = {"processed", "refused", "cleared"}
 _DECISIVE = {Verdict.FINAL, Verdict.UNCLEAR}
+_CALLBACK = "callback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Bounces(Quiet):
         evidence = (await tx.evidence([item.key.subject])).get(item.key.subject)
         if evidence is None or evidence.state in _SETTLED:
             return done()
-        report = classify(evidence.body)
+        report = _read(evidence)
         matches = await self._matches(tx, evidence, report)
         notices = await tx.lock(match.notice_id for match in matches)
         if not notices:
@@ -101,7 +103,8 @@ class Bounces(Quiet):
         )
         attempts = await tx.attempts_by_id(tokens)
         if attempts:
-            return [Match(a.notice_id, MatchedBy.TOKEN, AttemptKind(a.kind)) for a in attempts.values()][:1]
+            how = MatchedBy.CALLBACK if evidence.door == _CALLBACK else MatchedBy.TOKEN
+            return [Match(a.notice_id, how, AttemptKind(a.kind)) for a in attempts.values()][:1]
         if tokens:
             return []
         if (named := self._by_message_id(report)) is not None:
@@ -161,6 +164,11 @@ class Bounces(Quiet):
             case RecordOnly(reason) | DemandReversal(reason):
                 writing.fact("mail.reported", effect=reason, **data)
         return False
+
+
+def _read(evidence: RawEvidence) -> Classification:
+    """What it says: a provider's event that its door has verified, or a mail."""
+    return read_event(evidence.source, evidence.body) if evidence.door == _CALLBACK else classify(evidence.body)
 
 
 def _facts(report: Classification, match: Match, notice: Notice, *, opened: bool) -> BounceFacts:
