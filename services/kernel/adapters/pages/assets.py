@@ -1,4 +1,4 @@
-"""The stylesheet and pictures of the pages, under names that carry their hash, so that browsers may keep them for good."""
+"""The stylesheet and pictures of the pages, under names that carry their hash: browsers may keep them for good."""
 
 from __future__ import annotations
 
