@@ -1,6 +1,7 @@
 """Writes what derives from the catalogue: `python -m schemas.generate [--check]`.
 
-`asyncapi.yaml` (AsyncAPI 3.0) and `json/<type>.json` (JSON Schema 2020-12, one a message type, and the envelope's).
+`asyncapi.yaml` (AsyncAPI 3.0), `openapi.yaml` (OpenAPI 3.1) and `json/<type>.json` (JSON Schema 2020-12, one a message
+type, and the envelope's).
 With `--check` nothing is written: exit status 1, and each file that differs, is missing or is surplus on its own line.
 """
 
@@ -14,6 +15,7 @@ import yaml
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import GenerateJsonSchema
 
+from schemas import openapi
 from schemas.asyncapi import Node, document
 from schemas.catalogue import CATALOGUE
 from schemas.cloudevents import Envelope
@@ -29,9 +31,14 @@ def files() -> dict[str, str]:
     schemas = {entry.type: json_schema(entry.type, entry.model) for entry in CATALOGUE.values()}
     schemas["envelope"] = json_schema("envelope", Envelope)
     return {
-        "asyncapi.yaml": _HEADER + yaml.safe_dump(document(), sort_keys=False, allow_unicode=True, width=120),
+        "asyncapi.yaml": _yaml(document()),
+        "openapi.yaml": _yaml(openapi.document()),
         **{f"json/{name}.json": _text(schema) for name, schema in schemas.items()},
     }
+
+
+def _yaml(node: Node) -> str:
+    return _HEADER + yaml.safe_dump(node, sort_keys=False, allow_unicode=True, width=120)
 
 
 def json_schema(name: str, model: type[BaseModel]) -> Node:

@@ -104,7 +104,7 @@ class Intake(Quiet):
             evidence_id=self._ids.uuid7(),
             door="amqp",
             source=item.key.source if sound or item.envelope else claimed_source(item.delivery),
-            event_id=item.key.event_id if sound else None,
+            event_id=item.key.event_id if sound and state == "waiting" else None,  # a stranger takes nobody's id
             type=item.type if sound else UNDECODABLE,
             content_type=item.delivery.content_type.replace("\x00", ""),
             headers=json.dumps(item.delivery.headers).replace("\\u0000", ""),

@@ -36,9 +36,10 @@ def _shared(document: Document, shape: SourcesFile) -> list[Fault]:
             fault = "nobody can speak for it: name an amqp_user, an oauth_client or an api_key"
             found.append(document.fault(fault, "sources", name))
         for field, way, words in ways:
-            if (other := speaks_for.setdefault((field, way), name)) != name:
-                fault = f"{words} {way} speaks for {other} already"
+            if (field, way) in speaks_for:
+                fault = f"{words} {way} speaks for {speaks_for[field, way]} already"
                 found.append(document.fault(fault, "sources", name, field))
+            speaks_for[field, way] = name
     return found
 
 
