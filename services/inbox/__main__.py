@@ -1,0 +1,172 @@
+"""`python -m services.inbox`: inbox as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.inbox.app import inbox_app
+from services.inbox.file_types import TYPES
+from services.inbox.files import Links, files_app
+from services.inbox.settings import MIB, InboxSettings, OidcSettings
+from services.inbox.views import UploadRules
+from services.inbox.visit import SITE, Inbox, Limits
+from services.kernel.adapters.pages import Pages
+from services.kernel.adapters.parts import Parts, open_parts
+from services.kernel.adapters.postgres.inbox import PostgresInbox
+from services.kernel.adapters.process import run
+from services.kernel.adapters.web.limits import RateLimit
+from services.kernel.adapters.web.oidc import OidcSignIn
+from services.kernel.adapters.web.server import WebWorker
+from services.kernel.adapters.web.sessions import Cookie, Sessions
+from services.kernel.adapters.web.sign_in import SignIn
+from services.kernel.runtime.consumer import repeat
+from services.kernel.runtime.door import Travel
+from services.kernel.runtime.fault import Exit, Fault
+from services.kernel.runtime.health import Check
+from services.kernel.runtime.program import Together, Worker, clock_of
+from services.kernel.runtime.settings import read
+
+HERE = Path(__file__).parent
+BEAT_SECONDS = 10.0
+BEATS_MISSED = 3
+"""After so many the inbox counts as having been down."""
+_TIDY_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class InboxWorker:
+    """The pages and the downloads, once the sign-in says that it may be used here."""
+
+    web: Together
+    inbox: Inbox
+    parts: Parts
+    name: str = SITE
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """Those of its doors."""
+        return self.web.checks
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Serve until told to stop.
+
+        Raises:
+            Fault: the sign-in must not be used here, or a port cannot be had.
+        """
+        if await clock_of(self.parts.ledger, stopping) is not None:
+            await self.inbox.sign_in.check()
+            await self.web.run(stopping)
+
+
+def inbox_worker(
+    parts: Parts, settings: InboxSettings, sign_in: SignIn, listening: Callable[[int], None] = lambda _port: None
+) -> Worker:
+    """The worker, put together around a way of signing in; `listening` hears the port of the pages once it is open."""
+    ledger = PostgresInbox(parts.ledger.pool, parts.ids)
+    key = bytes.fromhex(settings.files_key.get_secret_value()) if settings.files_key else secrets.token_bytes(32)
+    inbox = Inbox(
+        settings=settings,
+        ledger=ledger,
+        library=parts.library,
+        ids=parts.ids,
+        pages=Pages(HERE / "templates", HERE / "words"),
+        sign_in=sign_in,
+        travel=Travel(parts.ledger, parts.broker),
+        links=Links(key, settings.files_url),
+        limits=Limits.of(settings),
+        rules=UploadRules(10, settings.file_bytes // MIB, tuple(TYPES)),
+        sessions=Sessions(SITE, Cookie("duly-inbox", settings.is_secure), settings.idle, settings.lasts),
+        language=Cookie("duly-language", settings.is_secure),
+        state=Cookie("duly-sign-in", settings.is_secure),
+        asked=Cookie("duly-asked", settings.is_secure),
+        origin=settings.url,
+    )
+    return InboxWorker(Together(SITE, [_pages(parts, inbox, listening), _files(parts, inbox)]), inbox, parts)
+
+
+def _pages(parts: Parts, inbox: Inbox, listening: Callable[[int], None]) -> WebWorker:
+    settings = inbox.settings
+
+    def heard(port: int) -> None:
+        inbox.origin = inbox.origin or f"http://{settings.host}:{port}"
+        listening(port)
+
+    async def beat() -> bool:
+        async with parts.ledger.begin() as tx:
+            await tx.beat(BEATS_MISSED * BEAT_SECONDS)
+        return False
+
+    async def tidy() -> bool:
+        async with inbox.ledger.open() as tx:
+            await tx.tidy_sessions(SITE, settings.idle)
+        return False
+
+    async def arrived(ended: asyncio.Event) -> None:
+        await ended.wait()
+        await inbox.travel.arrived()
+
+    return WebWorker(
+        "inbox", inbox_app(inbox), parts.ledger, settings.host, settings.port or 0, "DULY_INBOX_PORT",
+        beside=(
+            lambda ended: repeat(ended, BEAT_SECONDS, beat),
+            lambda ended: repeat(ended, _TIDY_SECONDS, tidy),
+            arrived,
+        ),
+        proxies=settings.proxies,
+        listening=heard,
+    )  # fmt: skip
+
+
+def _files(parts: Parts, inbox: Inbox) -> WebWorker:
+    settings = inbox.settings
+
+    def heard(port: int) -> None:
+        inbox.links.origin = inbox.links.origin or f"http://{settings.host}:{port}"
+
+    limit = RateLimit(settings.pages / 60, max(1, settings.pages / 4))
+    return WebWorker(
+        "files", files_app(inbox.ledger, inbox.links, limit), parts.ledger, settings.host, settings.files_port,
+        "DULY_FILES_PORT", proxies=settings.proxies, listening=heard,
+    )  # fmt: skip
+
+
+def build(parts: Parts) -> Worker:
+    """The secure inbox, put together; without a port it is off.
+
+    Raises:
+        Fault: it has a port, and a setting of its sign-in is missing.
+    """
+    settings = read(InboxSettings)
+    if settings.port is None:
+        return Together(SITE, [])
+    if settings.is_secure and not settings.files_url:
+        todo = "set it to a second origin that leads to DULY_FILES_PORT, so that no file is served beside the pages"
+        raise Fault("downloads need an origin of their own", "DULY_FILES_URL is not set", todo, code=Exit.USAGE)
+    provider = read(OidcSettings)
+    sign_in = OidcSignIn(
+        provider.issuer, provider.client_id, provider.secret.get_secret_value(), provider.scope, provider.claim,
+        provider.origins,
+    )  # fmt: skip
+    return inbox_worker(parts, settings, sign_in)
+
+
+def main() -> int:
+    """Run until SIGTERM."""
+    return run(SITE, open_parts, _on)
+
+
+def _on(parts: Parts) -> Worker:
+    if read(InboxSettings).port is None:
+        raise Fault(
+            "the inbox is off", "DULY_INBOX_PORT is not set", "set it to the port of its pages", code=Exit.USAGE
+        )
+    return build(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+-- Every statement that reads a notice or what belongs to one takes the businesses that the session may act for.
+
+-- name: inbox_page
+-- One page of a business's notices: the newest first, or with $3 the nearest newer than that one, the oldest first.
+SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available_at, n.deadline_at,
+       c.subject, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
+       EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
+       EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
+               AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at
+FROM notice n
+JOIN notice_content c ON c.notice_id = n.notice_id
+LEFT JOIN deadline d ON d.notice_id = n.notice_id AND d.version = n.deadline_version
+WHERE n.business_id = $1::text AND n.channel = 'secure_comm' AND n.content_available_at IS NOT NULL
+  AND ($2::uuid IS NULL OR n.notice_id < $2) AND ($3::uuid IS NULL OR n.notice_id > $3)
+ORDER BY CASE WHEN $3::uuid IS NULL THEN n.notice_id END DESC, n.notice_id LIMIT $4::integer;
+
+-- name: inbox_unread
+-- How many of a business's notices nobody has opened.
+SELECT count(*) AS unread FROM notice n JOIN notice_content c ON c.notice_id = n.notice_id
+WHERE n.business_id = $1::text AND n.channel = 'secure_comm' AND n.content_available_at IS NOT NULL
+  AND c.first_viewed_at IS NULL;
+
+-- name: inbox_message
+-- One notice with its words, if it is one of these businesses'.
+SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available_at, n.deadline_at,
+       c.subject, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
+       EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
+       EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
+               AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at,
+       n.business_id, n.language, c.body_text, c.body_html, c.content_hash,
+       (SELECT e.data ->> 'name' FROM notice_event e WHERE e.notice_id = n.notice_id AND e.kind = 'content.viewed'
+        ORDER BY e.seq LIMIT 1) AS first_viewed_by
+FROM notice n
+JOIN notice_content c ON c.notice_id = n.notice_id
+LEFT JOIN deadline d ON d.notice_id = n.notice_id AND d.version = n.deadline_version
+WHERE n.notice_id = $1::uuid AND n.business_id = ANY ($2::text[]) AND n.channel = 'secure_comm'
+  AND n.content_available_at IS NOT NULL;
+
+-- name: inbox_answers
+-- What was received through the inbox about one notice of these businesses, the oldest first; complete and sound alone.
+SELECT r.evidence_id, r.received_at, r.body FROM raw_evidence r JOIN notice n ON n.notice_id = r.notice_id
+WHERE r.notice_id = $1::uuid AND n.business_id = ANY ($2::text[]) AND r.door = 'inbox' AND r.state <> 'receiving'
+  AND octet_length(r.body) > 0 ORDER BY r.received_at, r.evidence_id;
+
+-- name: inbox_file
+-- One file of an answer about a notice of these businesses, when it is complete.
+SELECT u.upload_id, u.number, u.media_type, u.size FROM upload u
+JOIN notice n ON n.notice_id = u.notice_id JOIN raw_evidence r ON r.evidence_id = u.evidence_id
+WHERE u.notice_id = $1::uuid AND u.upload_id = $2::uuid AND n.business_id = ANY ($3::text[]) AND u.size IS NOT NULL
+  AND r.state <> 'receiving' AND octet_length(r.body) > 0;
+
+-- name: inbox_businesses
+-- The businesses of a trial, and what they are called.
+SELECT n.business_id, coalesce(max(c.request -> 'values' ->> 'business_name'), n.business_id) AS name
+FROM notice n JOIN notice_content c ON c.notice_id = n.notice_id
+GROUP BY n.business_id ORDER BY min(n.notice_id) LIMIT $1::integer;
+
+-- name: upload_begin
+-- A file begins to come in.
+INSERT INTO upload (upload_id, evidence_id, notice_id, number, shown_name, media_type)
+VALUES ($1::uuid, $2::uuid, $3::uuid, $4::integer, $5::text, $6::text);
+
+-- name: upload_part_add
+-- A part of a file.
+INSERT INTO upload_part (upload_id, number, bytes) VALUES ($1::uuid, $2::integer, $3::bytea);
+
+-- name: upload_part
+-- A part of a file.
+SELECT bytes FROM upload_part WHERE upload_id = $1::uuid AND number = $2::integer;
+
+-- name: upload_complete
+-- The files of an answer are complete.
+UPDATE upload SET size = u.size, digest = u.digest
+FROM unnest($1::uuid[], $2::bigint[], $3::bytea[]) AS u(upload_id, size, digest) WHERE upload.upload_id = u.upload_id;
+
+-- name: answer_complete
+-- An answer is complete and sound: from now on it is evidence, received when its first byte came.
+UPDATE raw_evidence SET state = 'waiting', body = $2::bytea WHERE evidence_id = $1::uuid AND state = 'receiving'
+RETURNING received_at;
+
+-- name: answer_refuse
+-- An answer that broke off or cannot be taken; what had come of its files is deleted.
+WITH refused AS (
+    UPDATE raw_evidence SET state = 'refused', outcome = $2::text, looked_at = clock_timestamp()
+    WHERE evidence_id = $1::uuid AND state = 'receiving' RETURNING evidence_id)
+DELETE FROM upload_part USING upload, refused
+WHERE upload_part.upload_id = upload.upload_id AND upload.evidence_id = refused.evidence_id;
+
+-- name: desk_answer
+-- One answer that came through the inbox, as it was given.
+SELECT evidence_id, notice_id, received_at, state, outcome, body FROM raw_evidence
+WHERE evidence_id = $1::uuid AND door = 'inbox';

@@ -1,0 +1,55 @@
+"""Small forms, and whether a request comes from a page of ours.
+
+Standards: HTML (application/x-www-form-urlencoded), Fetch Metadata (`Sec-Fetch-Site`), RFC 6454 (`Origin`).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from services.kernel.adapters.web.limits import read_body
+
+_MOST_BYTES = 16 * 1024
+_MOST_FIELDS = 20
+_SMALL_FORM = "application/x-www-form-urlencoded"
+
+
+class FormUnreadable(Exception):
+    """The body is no form that we can read."""
+
+    public = True
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a small form; of a field that comes twice, the last.
+
+    Raises:
+        FormUnreadable: it is none.
+        BodyTooLong: it is not small.
+    """
+    body = await read_body(request, _MOST_BYTES)
+    if body and request.headers.get("content-type", "").partition(";")[0].strip().lower() != _SMALL_FORM:
+        raise FormUnreadable("not a form")
+    try:
+        return dict(
+            parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+        )
+    except ValueError:
+        raise FormUnreadable("not a form") from None
+
+
+def comes_from(request: Request, origin: str) -> bool:
+    """Whether a page of this origin may have sent it, as far as the browser tells; the form's token decides then."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    said = request.headers.get("origin")
+    return said is None or said in {origin, "null"}  # "null": our pages send no referrer, and so no origin
+
+
+def safe_path(text: str) -> str:
+    """A path of this site to go to, or its first page."""
+    is_ours = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isascii() and text.isprintable()
+    return text if is_ours and "\\" not in text and len(text) <= 200 else "/"  # noqa: PLR2004 -- longer is none of ours
