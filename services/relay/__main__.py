@@ -25,6 +25,7 @@ def build(parts: Parts) -> Worker:
         (settings.every, relay.webhooks),
         (settings.rescue_grace / 2, relay.rescue),
         (settings.mark_every, relay.mark),
+        (60.0, relay.forsake),
         (60.0, relay.roots),
         (10.0, relay.measure),
     ]

@@ -25,7 +25,7 @@ from schemas.messages.hops import (
 from schemas.messages.outcomes import EvidenceRootedV1
 from schemas.messages.requests import MarkSentV1
 from services.kernel.domain.chain import merkle_root
-from services.kernel.domain.changes import Announced
+from services.kernel.domain.changes import Announced, GateWoken
 from services.kernel.ledger import FailedDue, Ledger, RelayFacts
 from services.kernel.ports import Broker, Ids, Outgoing
 from services.kernel.runtime.decision import announce
@@ -39,8 +39,12 @@ _A_MESSAGE = 50
 """Items in one message: a worker that dies over it does no more than these again."""
 _OUT = 200
 """Events to one upstream that are handed out at a time: a slow one must not fill the queue."""
+_SAID = {"amqp", "http", "inbox"}
+"""The doors of those who say something about a notice; the others bring reports of mail."""
 _T = TypeVar("_T")
 _MIDNIGHT_GRACE = timedelta(minutes=5)
+_FORSAKEN_AFTER = 3600.0
+"""Seconds: nobody takes so long to send an answer; its door gave up on it long before, unless it died."""
 
 
 class Relay:
@@ -111,6 +115,13 @@ class Relay:
         await publish_unsent(self._broker, self._ledger, unsent)
         return False
 
+    async def forsake(self) -> bool:
+        """Give up answers that began an hour ago and never became complete; the gate need not wait for them."""
+        async with self._ledger.begin() as tx:
+            forsaken = await tx.forsake_answers(_MOST, _FORSAKEN_AFTER)
+            await tx.write([GateWoken(notice_id) for notice_id in dict.fromkeys(forsaken)])
+        return len(forsaken) == _MOST
+
     async def mark(self) -> bool:
         """Send a timed mark through the evidence queue while the gate waits for anything."""
         async with self._ledger.begin() as tx:
@@ -170,11 +181,11 @@ class Relay:
         ]
 
     def _evidence(self, looks: Sequence[tuple[UUID, str]], *, trial: bool) -> list[Announced]:
-        """Evidence goes where its door sends it: upstream's to `responses`, the mail system's to `bounces`."""
-        upstream = [evidence_id for evidence_id, door in looks if door == "amqp"]
-        mail = [evidence_id for evidence_id, door in looks if door != "amqp"]
+        """Evidence goes where its door sends it: what is said to `responses`, what the mail system reports to `bounces`."""
+        said = [evidence_id for evidence_id, door in looks if door in _SAID]
+        mail = [evidence_id for evidence_id, door in looks if door not in _SAID]
         return [
-            *self._hop("response.received.v1", upstream, lambda ids: ResponseReceivedV1(evidence=ids), trial=trial),
+            *self._hop("response.received.v1", said, lambda ids: ResponseReceivedV1(evidence=ids), trial=trial),
             *self._hop("bounce.received.v1", mail, lambda ids: BounceReceivedV1(evidence=ids), trial=trial),
         ]
 

@@ -216,6 +216,9 @@ class RelayFacts(Locks, Protocol):
     async def evidence_unlooked(self, most: int, again: float) -> list[tuple[UUID, str]]:
         """Evidence, with its door, that waits or is parked and was not looked at for `again` seconds."""
 
+    async def forsake_answers(self, most: int, after: float) -> list[UUID]:
+        """Give up answers that began more than `after` seconds ago and are not complete; the notices."""
+
     async def waits_due(self, most: int, again: float) -> list[tuple[UUID, int]]:
         """Notices, with their deadline version, that the gate must look at again."""
 

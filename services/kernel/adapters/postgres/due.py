@@ -77,6 +77,10 @@ class RelayReads(Statements):
         """See the port."""
         return [(row["evidence_id"], row["door"]) for row in await self._all("evidence_unlooked", most, again)]
 
+    async def forsake_answers(self, most: int, after: float) -> list[UUID]:
+        """See the port."""
+        return [row["notice_id"] for row in await self._all("evidence_forsake", most, after)]
+
     async def waits_due(self, most: int, again: float) -> list[tuple[UUID, int]]:
         """See the port."""
         return [(row["notice_id"], row["version"]) for row in await self._all("gate_waits_due", most, again)]

@@ -44,14 +44,20 @@ UPDATE raw_evidence SET looked_at = clock_timestamp() WHERE evidence_id IN (
 RETURNING evidence_id, door;
 
 -- name: evidence_forsake
--- Answers that began and never became complete: no longer evidence, and nothing waits for them. The sender was told nothing.
-UPDATE raw_evidence SET state = 'refused', outcome = 'it never became complete', looked_at = clock_timestamp()
-WHERE evidence_id IN (
-    SELECT evidence_id FROM raw_evidence
-    WHERE state = 'receiving'
-      AND received_at - (legal_now() - clock_timestamp()) < clock_timestamp() - make_interval(secs => $2::float8)
-    ORDER BY received_at LIMIT $1::integer FOR UPDATE SKIP LOCKED)
-RETURNING notice_id;
+-- Answers that began and never became complete: no longer evidence, and nothing waits for them. The sender was told
+-- nothing; what had come of their files is deleted.
+WITH forsaken AS (
+    UPDATE raw_evidence SET state = 'refused', outcome = 'it never became complete', looked_at = clock_timestamp()
+    WHERE evidence_id IN (
+        SELECT evidence_id FROM raw_evidence
+        WHERE state = 'receiving'
+          AND received_at - (legal_now() - clock_timestamp()) < clock_timestamp() - make_interval(secs => $2::float8)
+        ORDER BY received_at LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+    RETURNING evidence_id, notice_id),
+emptied AS (
+    DELETE FROM upload_part USING upload, forsaken
+    WHERE upload_part.upload_id = upload.upload_id AND upload.evidence_id = forsaken.evidence_id)
+SELECT notice_id FROM forsaken;
 
 -- name: callback_keep
 -- Callbacks that carried many events, whole.
