@@ -4,6 +4,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 TOOLS  := var/tools
+
+# Compiled once, and not by every process that starts: that takes two seconds.
+export PYTHONDONTWRITEBYTECODE =
+
 STAMP  := $(VENV)/.installed
 FAST   := $(wildcard tests/unit tests/schemas tests/handlers)
 
@@ -28,8 +32,9 @@ install: $(STAMP) ## Make .venv exactly as requirements.lock says
 run: $(STAMP) ## Play a sample day through the real workers, embedded
 	@$(BIN)/duly trial
 
-test: $(STAMP) ## Run every test
-	@$(BIN)/pytest
+test: $(STAMP) ## Run every test: two files at a time, then what kills and stalls by itself
+	@$(BIN)/pytest -q -n 2 --dist loadfile --ignore tests/faults
+	@$(BIN)/pytest -q tests/faults
 
 check: $(STAMP) ## Lint, format, types, import contracts, schema drift, fast tests
 	$(BIN)/ruff check .
@@ -39,8 +44,9 @@ check: $(STAMP) ## Lint, format, types, import contracts, schema drift, fast tes
 	$(BIN)/python -m schemas.generate --check
 	$(BIN)/pytest -q -m "not slow" $(FAST)
 
-bench: $(STAMP) ## Measure notices a second; writes var/bench/latest.json
+bench: $(STAMP) ## Measure notices a second, and the doors; writes var/bench/*.json
 	@$(BIN)/python -m tests.benchmarks.run
+	@$(BIN)/python -m tests.benchmarks.doors
 
 migrate: $(STAMP) ## Bring the database of DULY_DATABASE_URL up to date
 	@$(BIN)/duly migrate

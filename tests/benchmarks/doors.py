@@ -1,7 +1,7 @@
-"""Measure the doors: `python -m tests.benchmarks.doors [--requests N] [--runs N]`, also `make bench-doors`.
+"""Measure the doors: `python -m tests.benchmarks.doors [--requests N] [--runs N]`, also by `make bench`.
 
 One door process, a real PostgreSQL with fsync on, a real RabbitMQ and the load, each a process, on one machine. First
-as fast as the answers come; then at half that rate for the latencies. Side by side, in the same run, a bare handler that
+as fast as the answers come; then at half that rate for the latencies. Side by side, in the same run, a handler that
 only inserts each request as it is, a batch as one row (`bare_door.py`). What was answered with 2xx must be in the
 database: what is missing is counted as lost.
 

@@ -33,7 +33,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WebWorker:
     """An application behind one listening socket.
 
@@ -50,10 +50,14 @@ class WebWorker:
     beside: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
     proxies: Sequence[str] = ()
     listening: Callable[[int], None] = lambda _port: None
-    checks: Mapping[str, Check] = field(init=False)
+    _open: bool = field(default=False, init=False)
 
-    def __post_init__(self) -> None:
-        """It is ready when the database answers: without it nothing can be taken in."""
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """It is ready when it listens and the database answers: without it nothing can be taken in."""
+
+        async def door() -> str:
+            return "" if self._open else "not listening"
 
         async def database() -> str:
             try:
@@ -62,7 +66,7 @@ class WebWorker:
                 return str(away)
             return ""
 
-        object.__setattr__(self, "checks", {f"{self.name}.database": database})
+        return {f"{self.name}.door": door, f"{self.name}.database": database}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until told to stop; then end what is in work, then what runs beside.
@@ -74,6 +78,7 @@ class WebWorker:
         listener = self._listener()
         port = listener.getsockname()[1]
         logger().info("door.opened", door=self.name, port=port)
+        self._open = True
         self.listening(port)
         ended = asyncio.Event()
         async with asyncio.TaskGroup() as group:  # if what commits breaks, the door closes, and the process ends
@@ -87,6 +92,7 @@ class WebWorker:
                 stop.cancel()
                 await serving
             finally:
+                self._open = False
                 listener.close()
                 ended.set()
         logger().info("door.closed", door=self.name)
