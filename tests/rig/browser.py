@@ -12,6 +12,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
@@ -86,13 +87,16 @@ async def accessible(page: Page) -> None:
     """axe-core finds nothing on this page. It is a script: the visitor must let scripts run."""
     async with asyncio.timeout(PATIENCE / 1000):
         found = (await Axe().run(page)).response["violations"]
-    told = [
-        f"  {fault['id']} ({fault['impact']}): {fault['help']}\n    {' '.join(map(str, node['target']))}: {node['html']}\n"
-        f"    {node['failureSummary']}"
-        for fault in found
-        for node in fault["nodes"]
-    ]
+    told = [f"{_violation(fault)}\n    {_place(node)}" for fault in found for node in fault["nodes"]]
     assert not found, f"{page.url} ({await page.title()})\n" + "\n".join(told)
+
+
+def _violation(fault: dict[str, Any]) -> str:
+    return f"  {fault['id']} ({fault['impact']}): {fault['help']}"
+
+
+def _place(node: dict[str, Any]) -> str:
+    return f"{' '.join(map(str, node['target']))}: {node['html']}\n    {node['failureSummary']}"
 
 
 async def fits(page: Page) -> None:

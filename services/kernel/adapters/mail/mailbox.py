@@ -109,6 +109,10 @@ class Mailbox:
         """All mails, oldest first."""
         return tuple(self._mails.read(mail_id) for mail_id in self._mails.ids())
 
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all mails, oldest first."""
+        return self._mails.ids()
+
     @property
     def idle(self) -> bool:
         """Whether every report was taken."""
