@@ -5,4 +5,4 @@ import os
 # Many tests start processes of Duly's: each would compile every module anew, for two seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-pytest_plugins = ["tests.rig.postgres", "tests.rig.rabbitmq", "tests.rig.smtp_sink", "tests.rig.browser", "tests.rig.oidc"]
+pytest_plugins = [f"tests.rig.{part}" for part in ("postgres", "rabbitmq", "smtp_sink", "browser", "oidc")]
