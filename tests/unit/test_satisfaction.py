@@ -113,6 +113,14 @@ def test_what_asks_for_nothing_only_records_what_comes() -> None:
     assert isinstance(effect_of_response(facts), RecordOnly)
 
 
+@pytest.mark.parametrize("kind", [ResponseKind.QUESTION, ResponseKind.DISPUTE])
+def test_who_asks_about_a_notice_that_asks_for_nothing_is_owed_a_person(kind: ResponseKind) -> None:
+    facts = replace(PAID, kind=kind, satisfied_by=frozenset({Satisfier.NOTHING}), deadline_at=None)
+    found = effect_of_response(facts)
+    assert isinstance(found, PlaceHold)
+    assert found.kind is HoldKind.CONTESTED
+
+
 WITHDRAWABLE = {State.ACCEPTED, State.RENDERED, State.SERVED, State.SATISFIED, State.LAPSED}
 
 

@@ -97,8 +97,15 @@ def effect_of_response(facts: ResponseFacts) -> ResponseEffect:
     if facts.state not in {State.SERVED, State.LAPSED}:
         return RecordOnly(f"the notice is {facts.state} already")
     if facts.satisfied_by <= {Satisfier.NOTHING}:
-        return RecordOnly("the notice asks for nothing")
+        return _asked_for_nothing(facts)
     return _while_it_runs(facts)
+
+
+def _asked_for_nothing(facts: ResponseFacts) -> PlaceHold | RecordOnly:
+    """Nothing follows from such a notice; but whoever asks or objects is owed a person who looks."""
+    if facts.kind in {ResponseKind.QUESTION, ResponseKind.DISPUTE}:
+        return PlaceHold(HoldKind.CONTESTED, f"{facts.kind} received about a notice that asks for nothing")
+    return RecordOnly("the notice asks for nothing")
 
 
 def _after_the_sanction(facts: ResponseFacts) -> ReportLate | DemandReversal:
