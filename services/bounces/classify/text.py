@@ -26,16 +26,26 @@ _MOST_UNSEEN = 20
 _RULED = ("--", "==", "__", "**", "- ", "-- ", "->")
 _FIRST_HEADER = re.compile(r"^[>\s]{0,4}([A-Z][\w-]{1,40}:[ \t])", re.MULTILINE)
 _SPACES = re.compile(r"\s+")
-_UNACCENTED = {
-    code: unicodedata.normalize("NFKD", chr(code)).encode("ascii", "ignore").decode() or chr(code)
-    for code in range(0xC0, 0x250)
-} | {0x2019: "'", 0x2018: "'", 0xA0: " ", 0x131: "i", 0x142: "l", 0xF8: "o"}
+_ACCENTED = (range(0xC0, 0x250), range(0x386, 0x3CF), range(0x1E00, 0x1F00))  # Latin, Greek, Welsh and Vietnamese
+_UNACCENTED = {code: unicodedata.normalize("NFD", chr(code))[0] for codes in _ACCENTED for code in codes}
+_UNACCENTED |= {
+    0x2019: "'",
+    0x2018: "'",
+    0xA0: " ",
+    0x131: "i",
+    0x142: "l",
+    0x141: "l",
+    0xF8: "o",
+    0xD8: "o",
+    0x111: "d",
+}
+_UNACCENTED |= {0xE6: "ae", 0x153: "oe", 0x130: "i"}
 
 
 def fold(text: str) -> str:
-    """Lower case, without accents, every run of white space one space: what phrases are compared with."""
+    """Lower case, without accents and contractions, every run of white space one space: what phrases are compared with."""
     plain = text if text.isascii() else text.translate(_UNACCENTED)
-    return _SPACES.sub(" ", plain).casefold()
+    return _SPACES.sub(" ", plain).casefold().replace("n't", " not").replace("cannot", "can not")
 
 
 def header_text(value: str) -> str:
