@@ -53,7 +53,7 @@ WHERE u.notice_id = $1::uuid AND u.upload_id = $2::uuid AND n.business_id = ANY 
 -- The businesses of a trial, and what they are called.
 SELECT n.business_id, coalesce(max(c.request -> 'values' ->> 'business_name'), n.business_id) AS name
 FROM notice n JOIN notice_content c ON c.notice_id = n.notice_id
-GROUP BY n.business_id ORDER BY min(n.notice_id) LIMIT $1::integer;
+GROUP BY n.business_id ORDER BY min(n.accepted_at), n.business_id LIMIT $1::integer;
 
 -- name: upload_begin
 -- A file begins to come in.
