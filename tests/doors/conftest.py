@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import pytest
+import pytest_asyncio
 
 from services.kernel.adapters.ids import SystemIds
 from services.kernel.adapters.postgres.ledger import PostgresLedger
 from services.kernel.adapters.web.server import WebWorker
-
-Serving = Callable[[WebWorker], AbstractAsyncContextManager[str]]
+from tests.rig.postgres import PrivatePostgres
 
 
 @asynccontextmanager
@@ -29,13 +28,11 @@ async def serving(worker: WebWorker) -> AsyncIterator[str]:
         await running
 
 
-@pytest.fixture
-def serve() -> Serving:
-    return serving
-
-
-@pytest.fixture
-async def ledger(database_url: str) -> AsyncIterator[PostgresLedger]:
-    opened = await PostgresLedger.open(database_url, SystemIds(), name="test", most=4)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ledger(postgres_server: PrivatePostgres, migrated_template: str) -> AsyncIterator[PostgresLedger]:
+    """A database for all tests of a module; each asks for what it wants to be empty."""
+    url = postgres_server.new_database(template=migrated_template)
+    opened = await PostgresLedger.open(url, SystemIds(), name="test", most=8)
     yield opened
     await opened.close()
+    postgres_server.drop_database(url.partition("@/")[2].partition("?")[0])
