@@ -8,8 +8,9 @@ import time
 from services.callbacks.app import CallbackDoor
 from services.callbacks.evidence import Ours
 from services.callbacks.fetch import fetch
+from services.callbacks.mail import mail_doors
 from services.callbacks.providers.call import Provider
-from services.callbacks.providers.certificates import Certificates
+from services.callbacks.providers.certificates import Certificates, Fetch
 from services.callbacks.providers.generic import Generic
 from services.callbacks.providers.mailgun import Mailgun
 from services.callbacks.providers.postmark import Postmark
@@ -36,13 +37,11 @@ def build(parts: Parts) -> Worker:
         Fault: a setting is wrong, or the HTTP door is open and nobody may come.
     """
     settings = read(CallbacksSettings)
-    doors: list[Worker] = []
-    if settings.port is not None:
-        doors.append(_web(parts, settings, settings.port))
-    return Together("callbacks", doors)
+    doors = [] if settings.port is None else [over_http(parts, settings, settings.port)]
+    return Together("callbacks", [*doors, *_mail(parts, settings)])
 
 
-def providers(settings: CallbacksSettings) -> dict[str, Provider]:
+def providers(settings: CallbacksSettings, fetch: Fetch) -> dict[str, Provider]:
     """Those who may call, by the name in the path."""
     found: dict[str, Provider] = {}
     if settings.ses_topics:
@@ -58,8 +57,13 @@ def providers(settings: CallbacksSettings) -> dict[str, Provider]:
     return found
 
 
-def _web(parts: Parts, settings: CallbacksSettings, port: int) -> Worker:
-    mail, known = read(MailSettings), providers(settings)
+def over_http(parts: Parts, settings: CallbacksSettings, port: int, fetch: Fetch = fetch) -> WebWorker:
+    """The door for providers.
+
+    Raises:
+        Fault: nobody may come.
+    """
+    mail, known = read(MailSettings), providers(settings, fetch)
     if not known:
         todo = "set the topics, keys or credentials of a provider, or leave the port unset"
         raise Fault("nobody may come to the door for callbacks", "DULY_CALLBACK_PORT is set", todo, code=Exit.USAGE)
@@ -85,6 +89,14 @@ def _web(parts: Parts, settings: CallbacksSettings, port: int) -> Worker:
         beside=[door.run],
         proxies=settings.proxies,
     )
+
+
+def _mail(parts: Parts, settings: CallbacksSettings) -> list[Worker]:
+    ports = {"lmtp_port": settings.lmtp_port, "smtp_port": settings.smtp_port}
+    if set(ports.values()) == {None}:
+        return []
+    mail = read(MailSettings)
+    return mail_doors(parts, host=settings.host, most_bytes=settings.mail_most_bytes, mail=mail, **ports)
 
 
 def _build_some(parts: Parts) -> Worker:
