@@ -25,8 +25,9 @@ from services.webhooks.poster import Answer, Reach, url_fault
 from services.webhooks.settings import WebhookSettings
 
 _SIP = 4_096
-"""An answer's body of so many bytes is read, so that the connection may be used again; of a longer one nothing is."""
+"""So much of an answer's body is read: of a short one all, so that the connection may be used again."""
 _SIP_SECONDS = 1.0
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -38,18 +39,20 @@ def permitted(reach: Reach, address: str) -> bool:
     """Whether this address may be posted to; what an IPv6 address stands for counts."""
     if reach is Reach.ANY:
         return True
-    meant = _meant(ipaddress.ip_address(address.partition("%")[0]))
-    return meant.is_loopback if reach is Reach.LOOPBACK else meant.is_global and not meant.is_multicast
+    named = ipaddress.ip_address(address.partition("%")[0])
+    if reach is Reach.LOOPBACK:
+        return (getattr(named, "ipv4_mapped", None) or named).is_loopback
+    meant = _meant(named)
+    return meant.is_global and not meant.is_multicast
 
 
-def _meant(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
-) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+def _meant(named: _Address) -> _Address:
+    """Where packets to this address may come out: there, or at the IPv4 address that it carries."""
+    if isinstance(named, ipaddress.IPv4Address):
+        return named
+    if named in _NAT64:
+        return ipaddress.IPv4Address(int(named) & 0xFFFFFFFF)
+    return named.ipv4_mapped or named.sixtofour or named
 
 
 class _Judging(httpcore2.AsyncNetworkBackend):
@@ -151,8 +154,7 @@ class HttpPoster:
     async def _posted(self, client: httpx2.AsyncClient, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         async with client.stream("POST", url, headers=headers, content=body) as response:
             answer = Answer(response.status_code, "", _retry_after(response.headers))
-            if response.headers.get("content-length", "").isdigit():
-                await _sip(response)
+            await _sip(response)
         return answer
 
     async def close(self) -> None:
@@ -163,11 +165,13 @@ class HttpPoster:
 
 async def _sip(response: httpx2.Response) -> None:
     """Read a short body to its end; what was answered is answered, whatever becomes of it."""
-    if int(response.headers["content-length"]) <= _SIP:
-        with suppress(httpx2.HTTPError, TimeoutError):
-            async with asyncio.timeout(_SIP_SECONDS):
-                async for _ in response.aiter_raw():
-                    pass
+    taken = 0
+    with suppress(httpx2.HTTPError, TimeoutError):
+        async with asyncio.timeout(_SIP_SECONDS):
+            async for chunk in response.aiter_raw(_SIP):
+                taken += len(chunk)
+                if taken >= _SIP:
+                    break
 
 
 def _retry_after(headers: httpx2.Headers) -> float | None:

@@ -25,6 +25,8 @@ class WebhookKey:
 
 
 def _keys(text: object) -> tuple[WebhookKey, ...]:
+    if text == ():
+        return ()  # the default
     if not isinstance(text, str):
         raise ValueError("should be text such as fees:HEX,fees:HEX,cases:HEX")  # noqa: TRY004 -- pydantic's way
     return tuple(_key(part.strip()) for part in text.split(",") if part.strip())
