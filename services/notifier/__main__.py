@@ -58,7 +58,9 @@ def _stationery(parts: Parts, mail: MailSettings, settings: NotifierSettings) ->
     languages = sorted({language for regime in parts.library.regimes.values() for language in regime.languages})
     alerts = load_alerts(settings.alerts, languages)
     skeletons = {
-        language: prepare_alert(alerts, language, authority=settings.authority, sender=mail.sender)
+        language: prepare_alert(
+            alerts, language, authority=settings.authority, sender=mail.sender, provider=settings.provider
+        )
         for language in languages
     }
     return Stationery(skeletons, keyring(mail), mail.message_domain, mail.bounce_domain)

@@ -24,6 +24,17 @@ from services.kernel.domain.template import PLACEHOLDER, Template, placeholder_f
 
 AUTHORITY = "authority"
 """The one placeholder that an alert may have: the name of the authority that writes."""
+ECHOED = {
+    "mailgun": ('X-Mailgun-Variables: {"duly": "n-', '"}\r\n'),
+    "postmark": ("X-PM-Metadata-duly: n-", "\r\n"),
+    "sendgrid": ('X-SMTPAPI: {"unique_args": {"duly": "n-', '"}}\r\n'),
+    "ses": ("", ""),
+}
+"""By provider, the header around an attempt's token that comes back in its callbacks; SES tells the envelope sender.
+
+Sources: Mailgun, "Attaching metadata to messages"; Postmark, "Custom metadata FAQ" (80 characters at most); SendGrid,
+"Unique arguments" of the SMTP API; SES, the `mail` object's `source`.
+"""
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -47,9 +58,12 @@ class AlertSkeleton:
     language: str
     template_hash: bytes
     _rest: bytes
+    _echoed: tuple[str, str] = ("", "")
 
-    def build(self, recipient: str, message_id: str, date: datetime) -> bytes:
+    def build(self, recipient: str, message_id: str, date: datetime, token: str = "") -> bytes:
         """Write one mail, RFC 5322 with CRLF. `recipient` is a `normal` address; `message_id` has its angle brackets.
+
+        `token` is the attempt's; it stands in the mail only where a provider echoes it.
 
         Raises:
             ValueError: a character in recipient or message id could end the header line, or the date has no zone.
@@ -57,7 +71,8 @@ class AlertSkeleton:
         if not (_fits_header(recipient) and _fits_header(message_id)):
             raise ValueError("recipient and message id must be printable ASCII without spaces")
         head = f"Date: {_header_date(date)}\r\nMessage-ID: {message_id}\r\nTo: {recipient}\r\n"
-        return head.encode("ascii") + self._rest
+        before, after = self._echoed
+        return (f"{head}{before}{token}{after}" if before else head).encode("ascii") + self._rest
 
 
 def message_id(notice_id: UUID, domain: str) -> str:
@@ -101,8 +116,12 @@ def check_alert(text: str) -> list[str]:
     return list(dict.fromkeys(faults))
 
 
-def prepare_alert(template: Template, language: str, *, authority: str, sender: str) -> AlertSkeleton:
+def prepare_alert(
+    template: Template, language: str, *, authority: str, sender: str, provider: str | None = None
+) -> AlertSkeleton:
     """Make the skeleton of one language. `sender` is the address of the From header, `authority` its display name.
+
+    `provider` is who sends the mails on and calls back, None for a mail system that does not.
 
     Raises:
         KeyError: the template has no wording in this language.
@@ -122,7 +141,8 @@ def prepare_alert(template: Template, language: str, *, authority: str, sender: 
         del part["MIME-Version"]  # RFC 2045 section 4: the top of the mail has it, the parts need not
     # "=_" can stand in no quoted-printable line; the boundary is fixed so that resent alerts are equal byte for byte.
     mail.set_boundary(f"=_{template.content_hash.hex()[:32]}")
-    return AlertSkeleton(language, template.content_hash, mail.as_bytes(policy=SMTP))
+    echoed = ECHOED[provider] if provider else ("", "")
+    return AlertSkeleton(language, template.content_hash, mail.as_bytes(policy=SMTP), echoed)
 
 
 def _headers(subject: str, sender: Address) -> EmailMessage:

@@ -37,11 +37,11 @@ class Stationery:
 
     def mail(self, claim: Claim) -> Mail:
         """The alert of one claim."""
+        named = token(claim.attempt_id, self.keyring)
         content = self.skeletons[claim.language].build(
-            claim.address, message_id(claim.notice_id, self.message_domain), claim.dated
+            claim.address, message_id(claim.notice_id, self.message_domain), claim.dated, named
         )
-        sender = envelope_sender(token(claim.attempt_id, self.keyring), self.bounce_domain)
-        return Mail(claim.attempt_id, sender, claim.address, content)
+        return Mail(claim.attempt_id, envelope_sender(named, self.bounce_domain), claim.address, content)
 
 
 class Sender:

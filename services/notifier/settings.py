@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -14,11 +15,15 @@ ALERTS = Path(__file__).with_name("library") / "alert"
 class NotifierSettings(Settings):
     """How alerts are sent. Times are in seconds of wall time.
 
-    `authority`: the name that alerts come from. `connections`: dialogues at once; `per_destination`: of these, to one
-    recipient domain. `connect`, `command`, `data`: the longest each phase may take; the lease of an attempt is longer
-    than all of them together by `lease_margin`. `ours_pause`: how long sending stops when the mail system refuses us.
+    `provider`: who sends the mails on and calls back; a header of its own carries the attempt's token. `authority`: the
+    name that alerts come from. `connections`: dialogues at once; `per_destination`: of these, to one recipient domain.
+    `connect`, `command`, `data`: the longest each phase may take; the lease of an attempt is longer than all of them
+    together by `lease_margin`. `ours_pause`: how long sending stops when the mail system refuses us.
     """
 
+    provider: Literal["ses", "mailgun", "sendgrid", "postmark"] | None = Field(
+        None, validation_alias="DULY_MAIL_PROVIDER"
+    )
     authority: str = Field("Supervision Authority", validation_alias="DULY_AUTHORITY")
     alerts: Path = Field(ALERTS, validation_alias="DULY_ALERTS")
     connections: int = Field(20, ge=1, le=500, validation_alias="DULY_SMTP_CONNECTIONS")

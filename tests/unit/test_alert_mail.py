@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes
@@ -16,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kernel.adapters.library import LibraryFault
-from services.notifier.alert import AlertSkeleton, check_alert, load_alerts, message_id, prepare_alert
+from services.kernel.domain import verp
+from services.kernel.domain.verp import Keyring
+from services.notifier.alert import ECHOED, AlertSkeleton, check_alert, load_alerts, message_id, prepare_alert
 
 SHIPPED = Path(__file__).parents[2] / "services" / "notifier" / "library" / "alert"
 LANGUAGES = ("en", "cy")
@@ -84,6 +87,32 @@ def test_an_alert_built_again_is_the_same_bytes() -> None:
     assert built("en") == built("en")
     other = UUID("0198c0de-0000-7000-8000-000000000002")
     assert message_id(other, "duly.example") != message_id(NOTICE, "duly.example")
+
+
+@pytest.mark.parametrize("provider", sorted(ECHOED))
+def test_the_header_that_a_provider_echoes_carries_the_attempts_token_and_nothing_else(provider: str) -> None:
+    keys, attempt = Keyring({"k1": b"0123456789abcdef"}, "k1"), UUID(int=417)
+    alerts = load_alerts(SHIPPED, LANGUAGES)
+    with_echo = prepare_alert(
+        alerts, "en", authority="Tîm Goruchwylio", sender="no-reply@duly.example", provider=provider
+    )
+    arguments = "owner@firm.example", message_id(NOTICE, "duly.example"), NOON, verp.token(attempt, keys)
+    mail = parsed(with_echo.build(*arguments))
+    plain = parsed(skeleton("en").build(*arguments))
+    added = [name for name in mail if name not in plain]
+    found = [each for name in added for each in verp.find(str(mail[name]), keys, "bounces.example.org")]
+    assert found == ([] if provider == "ses" else [attempt])
+    assert len(added) == len(found)
+    assert all(len(str(mail[name])) <= 200 for name in added)
+    assert str(plain.get_body(("plain",))) == str(mail.get_body(("plain",)))
+
+
+@pytest.mark.parametrize(("provider", "header"), [("mailgun", "X-Mailgun-Variables"), ("sendgrid", "X-SMTPAPI")])
+def test_a_header_that_should_be_json_is(provider: str, header: str) -> None:
+    alerts = load_alerts(SHIPPED, LANGUAGES)
+    made = prepare_alert(alerts, "en", authority="A", sender="no-reply@duly.example", provider=provider)
+    told = json.loads(str(parsed(made.build("a@firm.example", "<a@duly.example>", NOON, "t" * 58))[header]))
+    assert told in ({"duly": f"n-{'t' * 58}"}, {"unique_args": {"duly": f"n-{'t' * 58}"}})
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
