@@ -40,7 +40,9 @@ _LEVELS = (
 _RECAP_TO = re.compile(rf"^\s*to\s*:\s*[^@\n]{{0,60}}?<?(?P<a>{ADDRESS})", re.IGNORECASE)
 _NAMED_OTHERWISE = re.compile(
     r"^[\s>]*(?:to|cc|from|sender|reply-to|subject|sent|date|message-id|mail from|return-path|references"
-    r"|original-recipient)\s*:",
+    r"|original-recipient|(?:sender|return) address|(?:e-?mail )?sender|absender\w*|exp[eé]diteur|remitente"
+    r"|mittente)\s*:"
+    r"|^(?:dear|hello|hi|hallo|bonjour|hola|sehr geehrte[rs]?)\b[^:;]{0,80}$",
     re.IGNORECASE,
 )
 _IN_PASSING = re.compile(
@@ -86,8 +88,10 @@ def failed_addresses(text: str, not_these: Iterable[str], *, surely: bool = Fals
             return wanted
         mentioned = mentioned or found
     recap = _once(clean(m.group("a")) for line in lines if (m := _RECAP_TO.search(line)))
+    if surely:
+        return ()
     # A mail to oneself fails as well: then the address that was set aside is the one.
-    return (() if surely else tuple(a for a in recap if a not in excluded)) or mentioned
+    return tuple(a for a in recap if a not in excluded) or mentioned
 
 
 def local_names(text: str, reporter: str) -> tuple[str, ...]:

@@ -26,18 +26,23 @@ class _Opened:
     envelope: families.Envelope
     text: str
     returned: dict[str, str]
+    has_status: bool
 
     @property
     def original_recipients(self) -> tuple[str, ...]:
         return addresses_in(self.returned.get("to", ""))
 
     @property
+    def receivers(self) -> frozenset[str]:
+        """Whom the report was sent to."""
+        return frozenset(addresses_in(self.mail.header("to")))
+
+    @property
     def senders(self) -> frozenset[str]:
         """Whom the report was sent to and who sent it: named in reports, but not as failed."""
-        names = ("to", "delivered-to", "x-original-to", "from", "sender")
-        told = [self.mail.header(name) for name in names]
+        told = [self.mail.header(name) for name in ("from", "sender", "delivered-to", "x-original-to")]
         told += [self.returned.get(name, "") for name in ("from", "return-path", "sender", "reply-to")]
-        return frozenset(address for value in told for address in addresses_in(value))
+        return self.receivers.union(address for value in told for address in addresses_in(value))
 
 
 _Answer = tuple[Verdict, tuple[str, ...], tuple[str, ...]]
@@ -65,7 +70,7 @@ def _classify(raw: bytes) -> Classification:
     status = report.status_parts(mail)
     if not (status or envelope.weight or replies.is_receipt(mail) or mail.header("x-failed-recipients")):
         return _without_envelope(mail)
-    opened = _Opened(mail, envelope, reporter_text(mail), _returned_headers(mail))
+    opened = _Opened(mail, envelope, reporter_text(mail), _returned_headers(mail), bool(status))
     reports = _reports(opened, status)
     verdict, recipients, reasons = _standard(opened, reports) or _reply(opened) or _told(opened, reports)
     named = tuple(r.original for r in reports if r.original) + opened.original_recipients
@@ -121,7 +126,7 @@ def _told(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _Answ
     listed = addresses_in(", ".join(mail.all("x-failed-recipients")))
     if listed and verdict is not Verdict.DELAYED:
         return Verdict.FINAL, listed, ("X-Failed-Recipients", *reasons)
-    if replies.is_conversation(mail) and not (envelope.sender or envelope.null_path):
+    if replies.is_conversation(mail) and not envelope.sender:
         return (Verdict.UNCLEAR if verdict is Verdict.FINAL else Verdict.OTHER), (), ("conversation",)
     if verdict is Verdict.OTHER and envelope.weight >= _SURELY_A_REPORT:
         heard = flufl_failures(opened.mail)
@@ -129,12 +134,22 @@ def _told(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _Answ
         return verdict, heard, (("flufl and envelope",) if heard else ("a report whose words are not known",))
     if verdict is not Verdict.FINAL:
         return verdict, (), reasons or ("no report",)
-    # Mail that asks for passwords poses as a report too, but seldom as the daemon itself.
-    daemon = envelope.weight >= _SURELY_A_REPORT and "mailer-daemon@" in mail.header("from").lower()
-    sure = daemon or families.PERMANENT in reasons
-    if not (sure or reports or opened.returned or _surely_named(opened, text)):
+    if not (reports or opened.returned or _is_convincing(opened, text, hard=families.PERMANENT in reasons)):
         return Verdict.UNCLEAR, (), ("neither an address nor a message is named", *reasons)
     return verdict, tuple(r.address for r in reports if r.address) or _failed(opened), reasons
+
+
+def _is_convincing(opened: _Opened, text: str, *, hard: bool) -> bool:
+    """Whether words of failure come from a reporter and are about a message of ours.
+
+    Tickets and statistics quote reports, shops return goods, and who asks for passwords poses as a mail system, though
+    seldom as the daemon itself.
+    """
+    envelope = opened.envelope
+    if opened.has_status or (envelope.daemon and (hard or envelope.weight >= _SURELY_A_REPORT)):
+        return True
+    about = envelope.sender and (envelope.subject or envelope.null_path)
+    return (about or families.is_about_a_message(text)) and envelope.speaks and _surely_named(opened, text)
 
 
 def _failed(opened: _Opened) -> tuple[str, ...]:
@@ -148,7 +163,7 @@ def _failed(opened: _Opened) -> tuple[str, ...]:
 
 
 def _surely_named(opened: _Opened, text: str) -> bool:
-    return bool(failed_addresses(text, opened.senders, surely=True) or _local_names(opened))
+    return bool(failed_addresses(text, opened.receivers, surely=True) or _local_names(opened))
 
 
 def _local_names(opened: _Opened) -> tuple[str, ...]:

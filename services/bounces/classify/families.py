@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from services.bounces.classify.mime import Part
 from services.bounces.classify.phrases import (
+    ABOUT_A_MESSAGE,
     DELAY_SUBJECT,
     DELAY_WORDS,
     FAILURE_SUBJECT,
@@ -18,6 +19,7 @@ from services.bounces.classify.phrases import (
     HARD_WORDS,
     REFUSAL_LINE,
     REPORTING_SENDER,
+    SUCCESS_SUBJECT,
     SUCCESS_WORDS,
 )
 from services.bounces.classify.replies import is_challenge
@@ -36,7 +38,11 @@ _TRANSIENT_SECTION = re.compile(
 )
 _FAILED_SECTION = re.compile(r"following addresses (?:had (?:permanent )?(?:fatal|delivery))", re.IGNORECASE)
 
-
+_QUOTED_LINE = re.compile(r"^>.*$", re.MULTILINE)
+# What would happen if something else happened did not happen.
+_CONDITION = re.compile(
+    r"\b(?:if|unless|wenn|falls|sobald)\s[^.\n]{0,200}(?:\n[^.\n]{1,200})?\.(?=\s|\Z)", re.IGNORECASE
+)
 # A report repeats the subject of the returned message, whose words are not the reporter's.
 _REPEATED_SUBJECT = re.compile(
     r"^[ \t>*]*(?:subject|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|тема|件名|主题|主旨|제목)[ \t]*[::].*$",
@@ -53,11 +59,18 @@ class Envelope:
     subject: bool
     report_type: bool
     delay_subject: bool
+    success_subject: bool
+    daemon: bool
 
     @property
     def weight(self) -> int:
         """From 0 (nothing says report) to 7."""
         return 2 * self.sender + self.null_path + 2 * self.subject + 2 * self.report_type
+
+    @property
+    def speaks(self) -> bool:
+        """Whether more than a null return path, which replies have as well, says report."""
+        return self.sender or self.subject or self.report_type
 
 
 def envelope_of(mail: Part) -> Envelope:
@@ -72,6 +85,8 @@ def envelope_of(mail: Part) -> Envelope:
         subject=bool(FAILURE_SUBJECT.search(subject)),
         report_type=mail.content_type == "multipart/report",
         delay_subject=bool(DELAY_SUBJECT.search(own_subject)),
+        success_subject=bool(SUCCESS_SUBJECT.search(own_subject)),
+        daemon="mailer-daemon" in sender or sender.endswith("<>"),
     )
 
 
@@ -90,6 +105,8 @@ def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
     hard = bool(HARD_WORDS.search(words))
     if envelope.delay_subject or DELAY_WORDS.search(words):
         return (Verdict.UNCLEAR, ("words of delay and of failure",)) if hard else (Verdict.DELAYED, ("words of delay",))
+    if envelope.success_subject and not hard:
+        return Verdict.DELIVERED, ("subject of success",)
     refused = hard or bool(REFUSAL_LINE.search(words))
     if not (refused or FINAL_WORDS.search(words)):
         told = SUCCESS_WORDS.search(words)
@@ -101,11 +118,16 @@ def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
     return Verdict.UNCLEAR, ("words of failure from no reporter",)
 
 
+def is_about_a_message(text: str) -> bool:
+    """Whether the reporter speaks to the sender of a message, or shows how it was refused."""
+    return bool(ABOUT_A_MESSAGE.search(_words(_QUOTED_LINE.sub("", text))))
+
+
 def _words(text: str) -> str:
     """The beginning of the text, and its end, where long lists are followed by what becomes of them."""
     if len(text) > 2 * LONGEST_WORDS:
         text = f"{text[: 2 * LONGEST_WORDS - LAST_WORDS]}\n{text[-LAST_WORDS:]}"
-    folded = fold(_REPEATED_SUBJECT.sub("", text))
+    folded = fold(_CONDITION.sub("", _REPEATED_SUBJECT.sub("", text)))
     if len(folded) <= LONGEST_WORDS:
         return folded
     return f"{folded[: LONGEST_WORDS - LAST_WORDS]} {folded[-LAST_WORDS:]}"

@@ -2,7 +2,7 @@
 
 All rows but those about the returned message are matched against folded text (lower case, no accents, single spaces).
 """
-# ruff: noqa: E501, RUF001 - rows are data, and the languages of the world look alike
+# ruff: noqa: E501 - rows are data, and the languages of the world look alike
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SENDERS = (
     r"mailer.?daemon|mail.?daemon|mdaemon|\bdaemon@",  # the customary names: Sendmail, qmail, Exim, MDaemon
     r"\bpost_?master",  # RFC 5321, section 4.5.1; post_master is Apache James
     r"mail delivery|delivery (?:sub)?system|delivery.(?:status|report|fail|notif)",  # Exim, Sendmail, Gmail
-    r"mail system|mail ?admin(?:istrator)?|system administrator|\bsysadmin|undeliver|\bndr\b",  # Exchange, Netscape
+    r"mail system|mail ?server at|post office|internet mail|mail router|<@>|mail ?admin(?:istrator)?|system administrator|\bsysadmin|undeliver|\bndr\b",  # Exchange, Netscape
     r"jetmail|interscan|mail ?marshal|m(?:ail|ime)sweeper|mailscanner|groupwise|lsmtp|symantec",  # gateways
     r"microsoft ?exchange|microsoft outlook|exchange@|bounces?@|bounce-?notification",  # Exchange, Office 365, providers
 )
@@ -58,7 +58,7 @@ _FINAL = (
     r"not (?:exactly )?(?:a )?(?:recogni[sz]ed|exist|valid|listed|found|match|known)",  # Exchange, Notes
     r"(?:no such|unknown|invalid|no valid|not our) (?:user|recipient|mailbox|address|account|person|customer)",  # all
     r"(?:user|recipient|mailbox|address|account)s?(?: name)? (?:is |was )?(?:unknown|invalid|disabled|full|rejected|not )",
-    r"(?:over|exceed\w*|out of)(?: \w+){0,3} (?:quota|disk|storage)|quota (?:usage |is |has been )?exceeded",  # quota
+    r"(?:over|exceed\w*|out of)(?: \w+){0,3} (?:quota|disk|storage|size|limit)|quota (?:usage |is |has been )?exceeded",  # quota
     r"mailbox.{0,20} full|(?:final e-?mail delivery point)",  # quota; phquery
     r"not (?:a )?member|not allowed to post|not permitted to post|unsubscribed address",  # mailing lists that refuse
     r"encountered an error while|errors? w(?:as|ere) detected|failed after|failed because|delivery failed",  # LSMTP
@@ -89,6 +89,19 @@ _SUCCESS = (
     r"success\w* (?:delivered|relayed|sent)|(?:was|were|has been|have been) (?:delivered|relayed)|\(success\)|\(relay\w*\)",
     r"delivery (?:was )?success|erfolgreich zugestellt|remis avec succes|entregado con exito|entregue com sucesso",  # languages
     r"配信されました|配送しました|успешно доставлен|成功(?:投递|送达)|已送达",  # Japanese, Russian, Chinese
+)
+_SUCCESS_SUBJECTS = (
+    r"success|\(relay|\(expan|\bhas been (?:delivered|relayed)|relayed\b|delivery receipt|was delivered",
+    r"^(?:zugestellt|remis|entregad[oa]|entregue|recapitat[oa]|consegnat[oa]|levererat|leveret|dostarczono)\b",  # Outlook
+)
+# A mail system speaks to the one who sent, or shows its own dialogue.
+_ABOUT_A_MESSAGE = (
+    r"your (?:e-?)?(?:mail|message|letter)|(?:message|mail) (?:that )?you (?:have )?(?:sent|wrote)|you are not (?:a |allowed|permitted)",
+    r"(?:e-?mail|message|mail) below|failed (?:address|recipient)|undeliver\w* (?:mail|message|to)|unable to deliver|could not deliver (?:the|this|your) (?:e-?)?m",
+    r"(?:following|these|enclosed|attached|above) (?:e-?mail |mail )?(?:recipient|address|user|message|mail|destination)s?",
+    r"(?:this|the following) (?:e-?mail|message|mail) (?:was|could|can|has|is|to)|rcpt to\b|in reply to|remote (?:host|server) (?:said|returned)",
+    r"(?:ihre|deine) (?:e-?mail|nachricht|mail)|votre (?:message|courriel|e-?mail|courrier)|(?:su|tu) (?:mensaje|correo)|sua mensagem|(?:suo|tuo|vostro|il) messaggio",
+    r"(?:uw|je) (?:bericht|e-?mail)|ditt (?:meddelande|mail)|din (?:besked|meddelelse|mail|e-?post)|viesti\w*|twoja wiadomosc|wiadomosc|zprav\w|az on altal|mesajiniz|eich neges",
 )
 _CHALLENGE = (
     r"protected by .{0,120}(?:click|confirm|verif|link)|(?:click|follow|visit).{0,80}to (?:have|ensure|confirm|verify)",
@@ -160,6 +173,8 @@ AUTO_REPLY_SUBJECT = _any(_AUTO_REPLY_SUBJECTS)
 FINAL_WORDS = _words((*_FINAL, *FAILED), FAILED_IN_OTHER_SCRIPTS)
 HARD_WORDS = _words(_HARD, ("неустранимая", "永久", "постоянная ошибка"))
 DELAY_WORDS = _words((*_DELAY, *DELAYED), DELAYED_IN_OTHER_SCRIPTS)
+SUCCESS_SUBJECT = _any(_SUCCESS_SUBJECTS)
+ABOUT_A_MESSAGE = _words(_ABOUT_A_MESSAGE, (r"[ВвТт]аше (?:письмо|сообщение)|сообщени|メール|[邮郵]件|메시지|메일",))
 SUCCESS_WORDS = _any(_SUCCESS)
 CHALLENGE_WORDS = _words(_CHALLENGE)
 REFUSAL_LINE = re.compile(r"\b5[0-7]\d[ \-:]+(?:#?5\.\d{1,3}\.\d{1,3}|\S)|#5\.\d\.\d|\b5\.[0-7]\.\d{1,3}\b")

@@ -43,7 +43,7 @@ _UNACCENTED |= {0xE6: "ae", 0x153: "oe", 0x130: "i"}
 
 
 def fold(text: str) -> str:
-    """Lower case, without accents and contractions, every run of white space one space: what phrases are compared with."""
+    """Lower case, no accents, no contractions, every run of white space one space: what phrases are compared with."""
     plain = text if text.isascii() else text.translate(_UNACCENTED)
     return _SPACES.sub(" ", plain).casefold().replace("n't", " not").replace("cannot", "can not")
 
