@@ -12,6 +12,8 @@ import pytest_asyncio
 from services.kernel.adapters.ids import SystemIds
 from services.kernel.adapters.postgres.ledger import PostgresLedger
 from services.kernel.adapters.web.server import WebWorker
+from tests.rig.inbox import bench as bench  # noqa: PLC0414 -- a fixture
+from tests.rig.inbox import inbox as inbox  # noqa: PLC0414 -- a fixture
 from tests.rig.postgres import PrivatePostgres
 
 

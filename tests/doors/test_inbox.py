@@ -2,28 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from hashlib import sha256
 
-import pytest
-
-from services.kernel.adapters.ids import SystemIds
-from services.kernel.adapters.postgres.ledger import PostgresLedger
-from tests.handlers.bench import Bench
-from tests.rig.inbox import PDF, Opened, opened
-
-
-@pytest.fixture
-async def bench(trial_database_url: str) -> AsyncIterator[Bench]:
-    ledger = await PostgresLedger.open(trial_database_url, SystemIds(), name="test", most=8)
-    yield Bench(ledger)
-    await ledger.close()
-
-
-@pytest.fixture
-async def inbox(bench: Bench) -> AsyncIterator[Opened]:
-    async with opened(bench) as inbox:
-        yield inbox
+from tests.rig.inbox import PDF, Opened
 
 
 async def test_a_notice_is_read_answered_with_a_file_and_satisfied(inbox: Opened) -> None:

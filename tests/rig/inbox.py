@@ -1,4 +1,4 @@
-"""The secure inbox as its readers meet it: served notices over a real database, real sockets, and a browser's habits."""
+"""The secure inbox as its readers meet it: served notices, a real database, real sockets, a browser's habits."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import pytest
 
 from schemas.messages.hops import NoticeRenderedV1, ResponseReceivedV1
 from services.inbox.__main__ import inbox_worker
@@ -141,3 +142,18 @@ async def opened(bench: Bench, sign_in: SignIn | None = None, **settings: Any) -
         await inbox.close()
         stopping.set()
         await running
+
+
+@pytest.fixture
+async def bench(trial_database_url: str) -> AsyncIterator[Bench]:
+    """The workers' handlers over a trial's database."""
+    ledger = await PostgresLedger.open(trial_database_url, SystemIds(), name="test", most=8)
+    yield Bench(ledger)
+    await ledger.close()
+
+
+@pytest.fixture
+async def inbox(bench: Bench) -> AsyncIterator[Opened]:
+    """An inbox with the trial's sign-in."""
+    async with opened(bench) as inbox:
+        yield inbox

@@ -119,7 +119,7 @@ class OidcSignIn:
                 yield client
         except (httpx2.HTTPError, ValidationError) as error:
             raise ProviderAway(type(error).__name__) from error
-        except (AuthlibBaseError, OAuth2Error, JoseError, ValueError, KeyError, TypeError) as error:
+        except (AuthlibBaseError, OAuth2Error, JoseError, ValueError, KeyError) as error:
             raise SignInRefused("provider_refused") from error
 
     def _check_answer(self, query: Mapping[str, str], provider: _Provider) -> None:
@@ -181,6 +181,6 @@ class OidcSignIn:
 
 
 async def _get(client: AsyncOAuth2Client, url: str) -> httpx2.Response:
-    answer: httpx2.Response = await client.get(url, withhold_token=True)
+    answer: httpx2.Response = await client.get(url, auth=None)
     answer.raise_for_status()
     return answer
