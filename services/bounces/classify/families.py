@@ -127,7 +127,7 @@ def _words(text: str) -> str:
     """The beginning of the text, and its end, where long lists are followed by what becomes of them."""
     if len(text) > 2 * LONGEST_WORDS:
         text = f"{text[: 2 * LONGEST_WORDS - LAST_WORDS]}\n{text[-LAST_WORDS:]}"
-    folded = fold(_CONDITION.sub("", _REPEATED_SUBJECT.sub("", text)))
-    if len(folded) <= LONGEST_WORDS:
-        return folded
-    return f"{folded[: LONGEST_WORDS - LAST_WORDS]} {folded[-LAST_WORDS:]}"
+    words = " ".join(_CONDITION.sub("", _REPEATED_SUBJECT.sub("", text)).split())
+    if len(words) > LONGEST_WORDS:
+        words = f"{words[: LONGEST_WORDS - LAST_WORDS]} {words[-LAST_WORDS:]}"
+    return fold(words)

@@ -145,36 +145,44 @@ _RULED_RETURNED_MESSAGE = (
 
 
 class Words(NamedTuple):
-    """Phrases to look for: those that begin a word, and those in other scripts, where a text has any."""
+    """Phrases to look for: in English, in languages of which a text shows a sign, in other scripts if it has any."""
 
-    plain: re.Pattern[str]
+    english: re.Pattern[str]
+    languages: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
     other_scripts: re.Pattern[str]
 
-    def search(self, folded: str) -> re.Match[str] | None:
-        """The first phrase that occurs."""
-        found = self.plain.search(folded)
-        return found if found or folded.isascii() else self.other_scripts.search(folded)
+    def search(self, folded: str) -> bool:
+        """Whether any of them occurs."""
+        if self.english.search(folded) or (not folded.isascii() and self.other_scripts.search(folded)):
+            return True
+        return any(pattern.search(folded) for signs, pattern in self.languages if any(sign in folded for sign in signs))
 
 
 def _any(rows: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{row})" for row in rows))
 
 
-def _words(rows: tuple[str, ...], other_scripts: tuple[str, ...] = ()) -> Words:
+def _words(
+    rows: tuple[str, ...], languages: tuple[tuple[str, str], ...] = (), other_scripts: tuple[str, ...] = ("(?!)",)
+) -> Words:
     """Only at the beginning of words: trying all at every letter would take five times as long."""
-    return Words(re.compile(rf"\b(?:{_any(rows).pattern})"), _any(other_scripts or ("(?!)",)))
+    english = re.compile(rf"\b(?:{_any(rows).pattern})")
+    signed = tuple((tuple(signs.split()), re.compile(rf"\b(?:{row})")) for signs, row in languages)
+    return Words(english, signed, _any(other_scripts))
 
 
 REPORTING_SENDER = _any(_SENDERS)
 DAEMON = re.compile(r"mailer.?daemon|mail delivery (?:sub)?system", re.IGNORECASE)
-FAILURE_SUBJECT = _words((*_FAILURE_SUBJECTS, *FAILED), FAILED_IN_OTHER_SCRIPTS)
-DELAY_SUBJECT = _words((*_DELAY_SUBJECTS, *DELAYED), DELAYED_IN_OTHER_SCRIPTS)
+FAILURE_SUBJECT = _words(_FAILURE_SUBJECTS, FAILED, FAILED_IN_OTHER_SCRIPTS)
+DELAY_SUBJECT = _words(_DELAY_SUBJECTS, DELAYED, DELAYED_IN_OTHER_SCRIPTS)
 AUTO_REPLY_SUBJECT = _any(_AUTO_REPLY_SUBJECTS)
-FINAL_WORDS = _words((*_FINAL, *FAILED), FAILED_IN_OTHER_SCRIPTS)
-HARD_WORDS = _words(_HARD, ("неустранимая", "永久", "постоянная ошибка"))
-DELAY_WORDS = _words((*_DELAY, *DELAYED), DELAYED_IN_OTHER_SCRIPTS)
+FINAL_WORDS = _words(_FINAL, FAILED, FAILED_IN_OTHER_SCRIPTS)
+HARD_WORDS = _words(_HARD, (), ("неустранимая", "永久", "постоянная ошибка"))
+DELAY_WORDS = _words(_DELAY, DELAYED, DELAYED_IN_OTHER_SCRIPTS)
 SUCCESS_SUBJECT = _any(_SUCCESS_SUBJECTS)
-ABOUT_A_MESSAGE = _words(_ABOUT_A_MESSAGE, (r"[ВвТт]аше (?:письмо|сообщение)|сообщени|メール|[邮郵]件|메시지|메일",))
+ABOUT_A_MESSAGE = _words(
+    _ABOUT_A_MESSAGE, (), (r"[ВвТт]аше (?:письмо|сообщение)|сообщени|メール|[邮郵]件|메시지|메일",)
+)
 SUCCESS_WORDS = _any(_SUCCESS)
 CHALLENGE_WORDS = _words(_CHALLENGE)
 REFUSAL_LINE = re.compile(r"\b5[0-7]\d[ \-:]+(?:#?5\.\d{1,3}\.\d{1,3}|\S)|#5\.\d\.\d|\b5\.[0-7]\.\d{1,3}\b")
