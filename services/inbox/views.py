@@ -72,7 +72,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One notice in the list. `came_at` is local."""
+    """One notice in the list. `came_at` is local; `language` is the subject's, empty where it is not known."""
 
     notice_id: str
     subject: str
@@ -81,6 +81,7 @@ class Line:
     unread: bool
     stage: Stage
     due: Due | None
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

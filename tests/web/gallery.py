@@ -1,4 +1,7 @@
-"""Every page of the inbox with sample views: each stage, each kind of fault, in each language."""
+"""Every page of the inbox with sample views, each stage and each fault, and every part of the kit, in each language.
+
+To look at them: `.venv/bin/uvicorn --factory tests.web.gallery:app`, then `http://127.0.0.1:8000/en/notices`.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from services.inbox import views
 from services.inbox.views import Stage
 from services.kernel.adapters.pages import Pages
+from services.kernel.adapters.web.headers import SecurityHeaders
 
 INBOX = Path(__file__).parents[2] / "services" / "inbox"
+KIT = Path(__file__).parent / "kit"
 ZONE = ZoneInfo("Europe/London")
 TODAY = datetime(2026, 11, 22, 9, 12, 41, tzinfo=ZONE)
 TANNER = views.Business("XK0417", "Tanner & Lowe")
@@ -37,8 +47,8 @@ this assessment in writing and up to date.</p>
 </ul>
 <p>The day of service is not counted. Your reply is in time if we receive it by the end of the last day.</p>
 <h2>What happens next</h2>
-<p>We will look at what you send and tell you if we need anything else. If we do not hear from you in time, we may decide
-with the information that we have.</p>
+<p>We will look at what you send and tell you if we need anything else. If we do not hear from you in time, we may
+decide with the information that we have.</p>
 <p>Supervision team</p>""",
     "cy": """<p>At: Tanner &amp; Lowe</p>
 <p>Cyfeirnod yr achos: RA-2026-0093</p>
@@ -75,6 +85,25 @@ def inbox_pages() -> Pages:
     return Pages(INBOX / "templates", INBOX / "words")
 
 
+def kit_pages() -> Pages:
+    return Pages(KIT / "templates", KIT / "words")
+
+
+def app() -> ASGIApp:
+    """The gallery as a site, with the headers of a real one: `/{language}/{name}`, and the kit itself at `…/kit`."""
+    inbox, kit = inbox_pages(), kit_pages()
+    shown = {(each.language, each.name): each for language in inbox.languages for each in exhibits(language)}
+
+    async def show(request: Request) -> Response:
+        language, name = request.path_params["language"], request.path_params["name"]
+        if name == "kit":
+            return kit.write("kit.html", language, reader=reader(language), day=TODAY)
+        each = shown[language, name]
+        return inbox.write(each.template, language, each.status, **each.values)
+
+    return SecurityHeaders(Starlette(routes=[inbox.static, Route("/{language}/{name}", show)]))
+
+
 def reader(language: str, *, several: bool = True) -> views.Reader:
     others = (views.Business("XK0982", "Harbour Street Money Exchange and Transfers Limited"),) if several else ()
     return views.Reader("Ann Tanner", TANNER, (TANNER, *others), language, "0" * 32)
@@ -91,10 +120,15 @@ def due(stage: Stage, days_left: int = 21) -> views.Due | None:
 
 def line(stage: Stage, language: str, *, unread: bool = False, days_left: int = 21) -> views.Line:
     number = list(Stage).index(stage) + 1
-    came = TODAY - timedelta(days=3 * number, hours=number)
-    subject = SUBJECTS[language]
     return views.Line(
-        f"0199-{number:04}", subject, f"RA/2026/00{number:02}", came, unread, stage, due(stage, days_left)
+        notice_id=f"0199-{number:04}",
+        subject=SUBJECTS[language],
+        reference=f"RA/2026/00{number:02}",
+        came_at=TODAY - timedelta(days=3 * number, hours=number),
+        unread=unread,
+        stage=stage,
+        due=due(stage, days_left),
+        language=language,
     )
 
 
