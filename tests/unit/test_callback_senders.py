@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.bounces.callbacks import read_event
 from services.callbacks.providers import generic, mailgun, postmark, sendgrid, ses
 from services.callbacks.providers.call import Call, Provider, Refused, Verified
 from services.callbacks.providers.certificates import Certificates
 from services.callbacks.reading import elements, texts_of
 from services.callbacks.settings import CallbacksSettings
+from services.kernel.runtime.fault import Exit
 from services.kernel.runtime.settings import SettingsFault, read
 from tests.rig import callbacks as rig
 
 SNS, SENDGRID = rig.Sns(), rig.Sendgrid()
 TOLERANCE = 300.0
+CHECKOUT = Path(__file__).parents[2]
 SES = ses.Ses({rig.TOPIC}, Certificates(SNS.fetch), SNS.fetch, TOLERANCE)
 MAILGUN = mailgun.Mailgun([b"the-key-of-last-year", rig.MAILGUN_KEY.encode()], TOLERANCE)
 SENDGRIDS = sendgrid.Sendgrid([rig.Sendgrid().key.public_key(), SENDGRID.key.public_key()], TOLERANCE)
@@ -339,3 +349,56 @@ def test_a_setting_that_is_wrong_is_named_and_never_shown(
     assert list(fault.value.faults) == [f"DULY_{name}"]
     assert value not in str(fault.value)
     assert "canary" not in str(fault.value).lower()
+
+
+def _examples(language: str) -> list[str]:
+    readme = CHECKOUT / "services" / "callbacks" / "README.md"
+    return re.findall(rf"```{language}\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+
+
+async def test_the_example_of_the_form_and_of_signing_it_is_taken() -> None:
+    (example,), (code,) = _examples("json"), _examples("python")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    headers = {name.lower(): value for name, value in names["signed"](rig.GENERIC_KEY, example.encode()).items()}
+    got = await verified(GENERIC, (example.encode(), headers), "relay")
+    assert got.events[0].event_id == "relay-7/000417"
+    assert read_event(got.source, got.events[0].body).recipients == ("office@tanner-lowe.example",)
+
+
+def run(*command: str, at: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {"PATH": os.environ["PATH"], **environment}
+    return subprocess.run(command, cwd=at, env=variables, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
+async def test_the_example_in_shell_signs_alike(tmp_path: Path) -> None:
+    (script,), (example,) = _examples("sh"), _examples("json")
+    (tmp_path / "event.json").write_text(example)
+    shown = script.partition("curl ")[0] + 'echo "$at sha256=$signature"'
+    done = run("sh", "-c", shown, at=tmp_path, KEY=rig.GENERIC_KEY.hex())
+    at, signature = done.stdout.split()
+    headers = {generic.TIMESTAMP: at, generic.SIGNATURE: signature}
+    assert (await verified(GENERIC, (example.encode(), headers), "relay")).events
+
+
+MAIL = {
+    "DULY_MAIL_FROM": "notices@authority.example",
+    "DULY_BOUNCE_DOMAIN": "bounces.authority.example",
+    "DULY_TOKEN_KEYS": f"k1:{bytes(16).hex()}",
+    "DULY_DATABASE_URL": "postgresql://duly@127.0.0.1:1/duly",
+    "DULY_BROKER_URL": "amqp://127.0.0.1:1/",
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, "DULY_CALLBACK_PORT, DULY_LMTP_PORT and DULY_BOUNCE_SMTP_PORT are unset"),
+        ({"DULY_CALLBACK_PORT": "0"}, "nobody may come"),
+    ],
+)
+def test_a_process_with_no_door_open_or_nobody_to_come_says_so(more: dict[str, str], told: str) -> None:
+    done = run(sys.executable, "-m", "services.callbacks", at=CHECKOUT, **MAIL, **more)
+    assert done.returncode == Exit.USAGE
+    assert told in done.stderr
