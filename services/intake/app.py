@@ -120,8 +120,10 @@ class IntakeApp:
         """The same, by the caller's own reference."""
         caller = await self._caller(request)
         asked = request.query_params.getlist("source_ref")
-        if len(asked) != 1 or not 0 < len(asked[0]) <= _MOST_REFERENCE or not asked[0].isprintable():
+        if len(asked) != 1 or not 0 < len(asked[0]) <= _MOST_REFERENCE:
             raise Refusal(problems.NOT_READABLE, f"name one source_ref, of {_MOST_REFERENCE} characters at most")
+        if not asked[0].isprintable():
+            return _status(request, None)
         return _status(request, await self._ledger.status_by_reference(caller.source.name, asked[0]))
 
     async def root(self, request: Request) -> Response:

@@ -14,10 +14,11 @@ from pydantic_core import from_json
 
 from schemas.cloudevents import CONTENT_TYPE
 from schemas.resources import Wrong
-from services.intake.problems import NO_SUCH_FORM, NOT_READABLE, TOO_LONG, Refusal
+from services.intake.problems import FAULTY_EVENTS, NO_SUCH_FORM, NOT_READABLE, TOO_LONG, Refusal
 
 BATCH = "application/cloudevents-batch+json"
 BINARY = "application/json"
+REQUIRED = ("specversion", "id", "source", "type")
 FORMS = (CONTENT_TYPE, BATCH, BINARY)
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -68,9 +69,9 @@ def _attributes(headers: Iterable[tuple[str, str]]) -> dict[str, JsonValue]:
             wrong.append(Wrong(pointer=f"/{attribute}"[:100], detail="stands in two headers that differ"))
     if wrong:
         raise Refusal(NOT_READABLE, "the attributes in the headers cannot be read", wrong)
-    if "specversion" not in found:
-        detail = f"a request as {BINARY} carries its attributes in headers ce-specversion, ce-id, ce-source, ce-type"
-        raise Refusal(NOT_READABLE, detail, [Wrong(pointer="/specversion", detail="no header ce-specversion")])
+    if "specversion" not in found:  # then nothing says that it is an event at all
+        missing = [Wrong(pointer=f"/{name}", detail=f"no header ce-{name}") for name in REQUIRED if name not in found]
+        raise Refusal(FAULTY_EVENTS, f"a request as {BINARY} carries its attributes in headers", missing)
     if found.get("trial") in ("true", "false"):
         found["trial"] = found["trial"] == "true"
     return found
