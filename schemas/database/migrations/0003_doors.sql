@@ -60,6 +60,7 @@ CREATE TABLE webhook_delivery (
     delivered_at  timestamptz
 );
 CREATE INDEX webhook_delivery_due ON webhook_delivery (source, due_at) WHERE delivered_at IS NULL;
+CREATE INDEX webhook_delivery_out ON webhook_delivery (source) WHERE delivered_at IS NULL AND handed_at IS NOT NULL;
 CREATE INDEX webhook_delivery_notice ON webhook_delivery (notice_id, outbox_id) WHERE delivered_at IS NULL;
 CREATE INDEX failed_item_unresolved_subject ON failed_item (subject) WHERE state <> 'resolved';
 

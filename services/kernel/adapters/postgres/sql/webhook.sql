@@ -1,27 +1,30 @@
 -- name: webhooks_due
--- Events owed to upstreams, no more than the limit of each out at a time, so that a slow one fills no queue. What a
--- failure or an older event of its notice holds back is looked at again in a minute; what was discarded holds nothing back.
+-- Events owed to upstreams, no more than the limit of each out at a time, so that a slow one fills no queue. An older event
+-- of its notice holds an event back; when that is delivered, the worker hands on what follows, so that looking again in a
+-- minute (in ten where it has failed) is for what was lost. What was discarded holds nothing back.
 WITH looked AS (
     SELECT d.outbox_id, d.source,
-           NOT EXISTS (SELECT FROM failed_item f WHERE f.subject = lpad(to_hex(d.outbox_id), 32, '0')::uuid
-                       AND f.state <> 'resolved' AND f.worker = 'webhooks')
-           AND NOT EXISTS (SELECT FROM webhook_delivery e
-                           WHERE e.notice_id = d.notice_id AND e.outbox_id < d.outbox_id AND e.delivered_at IS NULL
-                             AND NOT EXISTS (SELECT FROM failed_item g
-                                             WHERE g.subject = lpad(to_hex(e.outbox_id), 32, '0')::uuid
-                                               AND g.state = 'discarded' AND g.worker = 'webhooks')) AS ready
+           coalesce((SELECT true FROM failed_item f WHERE f.subject = lpad(to_hex(d.outbox_id), 32, '0')::uuid
+                     AND f.state <> 'resolved' AND f.worker = 'webhooks' LIMIT 1),
+                    (SELECT bool_or(e.due_at IS NULL) FROM webhook_delivery e
+                     WHERE e.notice_id = d.notice_id AND e.outbox_id < d.outbox_id AND e.delivered_at IS NULL
+                       AND NOT EXISTS (SELECT FROM failed_item g
+                                       WHERE g.subject = lpad(to_hex(e.outbox_id), 32, '0')::uuid
+                                         AND g.state = 'discarded' AND g.worker = 'webhooks'))) AS behind_failed
     FROM webhook w CROSS JOIN LATERAL (
         SELECT v.outbox_id, v.source, v.notice_id FROM webhook_delivery v
-        WHERE v.source = w.source AND v.delivered_at IS NULL AND v.due_at <= clock_timestamp()
+        WHERE v.source = w.source AND v.delivered_at IS NULL AND v.due_at <= (SELECT clock_timestamp())
         ORDER BY v.due_at, v.outbox_id
         LIMIT greatest(0, $1::integer - (
             SELECT count(*) FROM webhook_delivery o WHERE o.source = w.source AND o.delivered_at IS NULL
             AND o.due_at > clock_timestamp() AND o.handed_at IS NOT NULL))
         FOR UPDATE SKIP LOCKED) AS d)
-UPDATE webhook_delivery SET handed_at = CASE WHEN l.ready THEN clock_timestamp() END,
-    due_at = clock_timestamp() + make_interval(secs => CASE WHEN l.ready THEN $2::float8 ELSE 60 END)
-FROM looked l WHERE webhook_delivery.outbox_id = l.outbox_id
-RETURNING l.outbox_id, l.source, l.ready;
+UPDATE webhook_delivery SET handed_at = CASE WHEN l.behind_failed IS NULL THEN clock_timestamp() END,
+    due_at = clock_timestamp() + make_interval(
+        secs => CASE WHEN l.behind_failed IS NULL THEN $2::float8 WHEN l.behind_failed THEN 600 ELSE 60 END)
+FROM looked l  -- the array lets the planner go by the key: it cannot know how few they are
+WHERE webhook_delivery.outbox_id = l.outbox_id AND webhook_delivery.outbox_id = ANY (ARRAY(SELECT k.outbox_id FROM looked k))
+RETURNING l.outbox_id, l.source, l.behind_failed IS NULL AS ready;
 
 -- name: webhook_urls
 -- Where those of these events that are still owed must go.
