@@ -4,7 +4,7 @@ In this order: the client's rate, the body's length, the proof of the sender ove
 is committed, and only then answered. A sender who proves nothing leaves nothing but a count. What was proved is stored
 whatever it says: to understand it is `bounces`' work. An event that came before is answered like the first time.
 
-Answers: 200 stored, or known; 400 the generic form is wrong; 401 no proof; 403 a wrong, old or strange one; 413; 429;
+Answers: 200 stored, or known; 400 the form is wrong; 401 no proof; 403 a wrong, old or strange one; 413; 429;
 503 come again in a moment, nothing was lost. Errors are problem details (RFC 9457).
 """
 

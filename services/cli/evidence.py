@@ -30,7 +30,9 @@ app = App(name="evidence", help="See evidence that waits, and clear what needs n
 def show(
     *,
     state: Annotated[State | None, Parameter(help="In this state only.")] = None,
-    door: Annotated[Literal["amqp", "mail", "cli"] | None, Parameter(help="From this door only.")] = None,
+    door: Annotated[
+        Literal["amqp", "http", "mail", "callback", "inbox", "cli"] | None, Parameter(help="From this door only.")
+    ] = None,
     limit: Most = 100,
     json: Json = False,
 ) -> None:

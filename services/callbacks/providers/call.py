@@ -124,6 +124,11 @@ def stranger(why: str) -> Refused:
     return Refused(403, "stranger", why)
 
 
+def malformed(why: str) -> Refused:
+    """The refusal of a call whose sender is proved, and whose form is wrong."""
+    return Refused(400, "malformed", why)
+
+
 def event(event_id: object, body: bytes, told: object) -> Event:
     """An event. Without an id that is fit to be kept, its content is its id."""
     fit = isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id)

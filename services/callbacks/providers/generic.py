@@ -11,10 +11,10 @@ from services.callbacks.providers.call import (
     Call,
     Event,
     Freshness,
-    Refused,
     Verified,
     event,
     forged,
+    malformed,
     stranger,
     unsigned,
 )
@@ -64,9 +64,9 @@ def _cut(body: bytes) -> tuple[tuple[Event, ...], bool]:
     one = parsed(body)
     pieces = [(body, one)] if isinstance(one, dict) else elements(body)
     if not pieces:
-        raise _malformed("the body is neither a JSON object nor an array of them, in UTF-8")
+        raise malformed("the body is neither a JSON object nor an array of them, in UTF-8")
     if len(pieces) > _MOST_EVENTS:
-        raise _malformed(f"{len(pieces)} events; {_MOST_EVENTS} at most")
+        raise malformed(f"{len(pieces)} events; {_MOST_EVENTS} at most")
     return tuple(_event(number, *piece) for number, piece in enumerate(pieces)), not isinstance(one, dict)
 
 
@@ -74,11 +74,5 @@ def _event(number: int, written: bytes, told: object) -> Event:
     event_id = told.get("id") if isinstance(told, dict) else None
     made = event(event_id, written, told)
     if made.event_id != event_id:
-        raise _malformed(
-            f"event {number}: `id` should be 1 to {LONGEST_EVENT_ID} printable ASCII characters, no spaces"
-        )
+        raise malformed(f"event {number}: `id` should be 1 to {LONGEST_EVENT_ID} printable ASCII characters, no spaces")
     return made
-
-
-def _malformed(why: str) -> Refused:
-    return Refused(400, "malformed", why)

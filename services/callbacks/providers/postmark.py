@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.callbacks.providers.call import Call, Verified, event, forged, unsigned
+from services.callbacks.providers.call import Call, Verified, event, forged, malformed, unsigned
 from services.callbacks.reading import parsed
 
 
@@ -30,13 +30,11 @@ class Postmark:
         scheme, _, given = call.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             raise unsigned("credentials")
-        number = self._number(_bytes(given))
-        told = parsed(call.body)
-        return Verified(
-            "postmark",
-            {"scheme": "postmark basic", "key": str(number)},
-            (event(_event_id(told), call.body, told),),
-        )
+        number, told = self._number(_bytes(given)), parsed(call.body)
+        if not isinstance(told, dict):
+            raise malformed("the body is no JSON object: it is not whole, or not Postmark's")
+        proof = {"scheme": "postmark basic", "key": str(number)}
+        return Verified("postmark", proof, (event(_event_id(told), call.body, told),))
 
     def _number(self, given: bytes) -> int:
         """The number of the credentials that these are, the first being 1; as long for each as for none."""
@@ -53,9 +51,7 @@ def _bytes(given: str) -> bytes:
         raise forged("the credentials are not base64") from None
 
 
-def _event_id(told: object) -> str | None:
+def _event_id(told: dict[str, object]) -> str | None:
     """A bounce's or complaint's own number; others have none, and are the same if they say the same."""
-    if not isinstance(told, dict):
-        return None
     kind, number = told.get("RecordType"), told.get("ID")
     return f"{kind}:{number}" if isinstance(kind, str) and type(number) is int and number else None
