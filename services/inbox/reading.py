@@ -72,7 +72,9 @@ async def view(visit: Visit, act: str) -> tuple[Opened, Message]:
         Problem: it is not one of this person's, or its content is not what was served.
     """
     opened, message = await look(visit, act)
-    if opened.listed.first_viewed_at is None and visit.request.method != "HEAD":
+    if visit.request.method == "HEAD":  # nobody has seen anything
+        return opened, message
+    if opened.listed.first_viewed_at is None:
         await _first_view(visit, opened)
         opened, message = await look(visit, act)
     async with visit.inbox.ledger.open() as tx:
