@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ from services.webhooks.poster import Poster
 from services.webhooks.posting import Posting
 from services.webhooks.settings import WebhookSettings
 from tests.rig.notices import IDS
+from tests.rig.postgres import PrivatePostgres
 from tests.rig.webhook_receiver import Receiver, answer, receiving
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
@@ -110,12 +111,28 @@ class Desk:
             await post.close()
 
 
-@pytest.fixture
-async def desk(ledger: PostgresLedger, database_url: str) -> AsyncIterator[Desk]:
+@pytest.fixture(scope="module")
+def database(postgres_server: PrivatePostgres, migrated_template: str) -> Iterator[str]:
+    dsn = postgres_server.new_database(template=migrated_template)
+    yield dsn
+    postgres_server.drop_database(dsn.partition("@/")[2].partition("?")[0])
+
+
+@asynccontextmanager
+async def at_desk(database: str) -> AsyncIterator[Desk]:
+    ledger = await PostgresLedger.open(database, IDS, name="test", most=4)
     broker = MemoryBroker(topology_of_catalogue())
-    relay = Relay(ledger, broker, IDS, read(RelaySettings), Measures())
-    yield Desk(ledger, database_url, broker, relay)
+    yield Desk(ledger, database, broker, Relay(ledger, broker, IDS, read(RelaySettings), Measures()))
     await broker.close()
+    await ledger.close()
+
+
+@pytest.fixture
+async def desk(database: str) -> AsyncIterator[Desk]:
+    """Nobody is told by webhook yet, and nothing is owed."""
+    async with at_desk(database) as desk:
+        await desk.ledger.pool.execute("TRUNCATE webhook, webhook_delivery, outbox, failed_item, processed CASCADE")
+        yield desk
 
 
 @pytest.fixture
@@ -382,10 +399,7 @@ asyncio.run(victim(sys.argv[1]))
 
 async def victim(database: str) -> None:
     """A worker to be killed, with `relay` and a broker of its own."""
-    ledger = await PostgresLedger.open(database, IDS, name="victim", most=4)
-    broker = MemoryBroker(topology_of_catalogue())
-    own = Desk(ledger, database, broker, Relay(ledger, broker, IDS, read(RelaySettings), Measures()))
-    async with own.working():
+    async with at_desk(database) as own, own.working():
         await own.relay.webhooks()
         await asyncio.Event().wait()
 
@@ -421,20 +435,16 @@ async def test_a_worker_killed_after_the_answer_and_before_its_commit_costs_one_
 
 
 async def test_a_trial_posts_to_this_machine_alone(trial_database_url: str, receiver: Receiver) -> None:
-    ledger = await PostgresLedger.open(trial_database_url, IDS, name="test", most=4)
-    broker = MemoryBroker(topology_of_catalogue())
-    desk = Desk(ledger, trial_database_url, broker, Relay(ledger, broker, IDS, read(RelaySettings), Measures()))
-    await desk.told_at("https://192.0.2.1/")
-    await desk.owe("1")
-    async with desk.working(DULY_WEBHOOK_PRIVATE="0"):
-        await desk.relay.webhooks()
-        await desk.settled()
-        reason = "its name leads to an address outside of this machine, as the database is a trial's"
-        assert await desk.failed() == [("retry", reason)]
-        await desk.told_at(receiver.url)
-        await desk.retry()
-        await receiver.until(1)
-        await desk.settled()
-    assert receiver.ids() == ["1"]
-    await broker.close()
-    await ledger.close()
+    async with at_desk(trial_database_url) as desk:
+        await desk.told_at("https://192.0.2.1/")
+        await desk.owe("1")
+        async with desk.working(DULY_WEBHOOK_PRIVATE="0"):
+            await desk.relay.webhooks()
+            await desk.settled()
+            reason = "its name leads to an address outside of this machine, as the database is a trial's"
+            assert await desk.failed() == [("retry", reason)]
+            await desk.told_at(receiver.url)
+            await desk.retry()
+            await receiver.until(1)
+            await desk.settled()
+        assert receiver.ids() == ["1"]

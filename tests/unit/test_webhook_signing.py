@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+import services.webhooks
+from schemas.catalogue import CATALOGUE
 from services.kernel.runtime.settings import SettingsFault, read
 from services.webhooks.lanes import FAILURES_MOST, Lane, Lanes
 from services.webhooks.settings import WebhookSettings
@@ -147,3 +151,28 @@ def test_a_lane_is_one_scheme_host_and_port_whatever_the_path() -> None:
     lanes = Lanes(2)
     assert lanes.of("https://A.example/x") is lanes.of("https://a.example/y?z")
     assert lanes.of("https://a.example/") is not lanes.of("https://a.example:8443/")
+
+
+# --- what receivers are told ------------------------------------------------------------------------------------------
+
+
+def test_the_readmes_verification_takes_what_is_ours_and_nothing_else() -> None:
+    readme = (Path(services.webhooks.__file__).parent / "README.md").read_text(encoding="utf-8")
+    code = readme.partition("```python\n")[2].partition("```")[0]
+    named: dict[str, Any] = {}
+    exec(code, named)
+    verified, body = named["verified"], b'{"id": "n:1"}'
+    headers = signed(KEYS, "n:1", datetime.now(UTC), body)
+    assert all(verified(key, headers, body) for key in KEYS)
+    assert not verified(b"another key, that nobody has", headers, body)
+    assert not verified(KEYS[0], headers, body + b" ")
+    assert not verified(KEYS[0], {**headers, "webhook-id": "n:2"}, body)
+    assert not verified(KEYS[0], signed(KEYS, "n:1", datetime.now(UTC) - timedelta(minutes=6), body), body)
+
+
+def test_the_readme_tells_the_schedule_that_is() -> None:
+    readme = (Path(services.webhooks.__file__).parent / "README.md").read_text(encoding="utf-8")
+    told = readme.partition("Attempts come after ")[2].partition(";")[0].replace("\n", " ").replace(" and ", ", ")
+    seconds = {"s": 1, "min": 60, "h": 3600}
+    parts = [part.split(" ") for part in told.split(", ")]
+    assert tuple(int(number) * seconds[unit] for number, unit in parts) == CATALOGUE["delivery.queued.v1"].retries
