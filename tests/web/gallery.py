@@ -72,13 +72,14 @@ PASSED = {Stage.OVERDUE, Stage.CONSEQUENCE, Stage.CLOSED}
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One page to be looked at: its name, the template, the status and the values."""
+    """One page to be looked at. `alike`: it differs from another in a few words only, and spares a browser the look."""
 
     name: str
     template: str
     language: str
     values: dict[str, Any]
     status: int = 200
+    alike: bool = False
 
 
 def inbox_pages() -> Pages:
@@ -116,6 +117,12 @@ def due(stage: Stage, days_left: int = 21) -> views.Due | None:
     last = date(2026, 11, 15) if passed else TODAY.date() + timedelta(days=days_left)
     until = datetime.combine(last + timedelta(days=1), datetime.min.time(), ZONE)
     return views.Due(last, until, 0 if passed else days_left, passed, FOLLOWS.get(stage))
+
+
+def _due(stage: Stage, days_left: int = 21) -> views.Due:
+    found = due(stage, days_left)
+    assert found is not None
+    return found
 
 
 def line(stage: Stage, language: str, *, unread: bool = False, days_left: int = 21) -> views.Line:
@@ -180,10 +187,10 @@ def exhibits(language: str) -> Iterator[Exhibit]:
         )
     yield from _special_notices(language)
     yield from _answers(language)
+    yield from _rarer(language)
     for key, status in PROBLEMS.items():
-        yield Exhibit(
-            f"problem-{key}", "problem.html", language, {"reader": None, "status": status, "key": key}, status
-        )
+        values = {"reader": None, "status": status, "key": key}
+        yield Exhibit(f"problem-{key}", "problem.html", language, values, status, alike=key != "not_found")
 
 
 PROBLEMS = {
@@ -236,9 +243,9 @@ def _special_notices(language: str) -> Iterator[Exhibit]:
     fee = message(
         Stage.OPEN, language, asks=("payment",), may_give=("question", "dispute"), viewed_at=None, viewed_by=None
     )
-    running = due(Stage.OPEN, 1)
-    assert running is not None
-    extended = replace(running, extended="The secure inbox was down from 09:10 to 11:12 on 20 November.", follows=None)
+    extended = replace(
+        _due(Stage.OPEN, 1), extended="The secure inbox was down from 09:10 to 11:12 on 20 November.", follows=None
+    )
     yield Exhibit("notice-fee", "notice.html", language, {"reader": reader(language), "message": fee})
     longer = message(Stage.OPEN, other, line=replace(line(Stage.OPEN, other), due=extended))
     yield Exhibit("notice-other-language", "notice.html", language, {"reader": reader(language), "message": longer})
@@ -264,3 +271,25 @@ def _answers(language: str) -> Iterator[Exhibit]:
     yield Exhibit("received-question", "received.html", language, {**shared, "given": given("question")})
     late = {**shared, "message": message(Stage.OVERDUE, language), "given": given(in_time=False)}
     yield Exhibit("received-late", "received.html", language, late)
+
+
+def _rarer(language: str) -> Iterator[Exhibit]:
+    who = {"reader": reader(language)}
+    for stage in (Stage.OPEN, Stage.OVERDUE, Stage.CONSEQUENCE):
+        unknown = replace(line(stage, language), due=replace(_due(stage), follows="licence.suspend"))
+        values = {**who, "message": message(stage, language, line=unknown, asks=("evidence",))}
+        yield Exhibit(f"notice-{stage}-unknown-sanction", "notice.html", language, values, alike=True)
+    plain = replace(message(Stage.OPEN, language), asks=("confirmation",), may_give=("confirmation",))
+    yield Exhibit("notice-confirm", "notice.html", language, {**who, "message": plain}, alike=True)
+    endless = replace(plain, line=replace(plain.line, due=None))
+    yield Exhibit("notice-without-deadline", "notice.html", language, {**who, "message": endless}, alike=True)
+    nothing = {**who, "message": plain, "draft": views.Draft(), "rules": RULES}
+    yield Exhibit("answer-confirm", "answer.html", language, nothing, alike=True)
+    for stage in (Stage.FOR_INFORMATION, Stage.CONSEQUENCE):
+        told = message(stage, language, may_give=("question", "dispute"))
+        asked = {**who, "message": told, "draft": views.Draft(), "rules": RULES}
+        yield Exhibit(f"answer-{stage}", "answer.html", language, asked, alike=True)
+        sent = {**who, "message": told, "given": given("question", in_time=None)}
+        yield Exhibit(f"received-{stage}", "received.html", language, sent, alike=True)
+    read = views.Lines((line(Stage.CLOSED, language),), 0, None, None)
+    yield Exhibit("notices-read", "notices.html", language, {**who, "page": read}, alike=True)

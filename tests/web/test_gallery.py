@@ -21,9 +21,7 @@ from tests.web import gallery
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 LANGUAGES, SCHEMES = ("en", "cy"), ("light", "dark")
 HOST = "http://gallery.test"
-REPEATS = {f"problem-{key}" for key in gallery.PROBLEMS} - {"problem-not_found"}
-"""Pages that differ from another in two sentences only: they are written in tests/unit, and not looked at here."""
-NAMES = [each.name for each in gallery.exhibits("en") if each.name not in REPEATS]
+NAMES = [each.name for each in gallery.exhibits("en") if not each.alike]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from types import CodeType
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from starlette.responses import HTMLResponse
 
 from services.kernel.adapters.pages.assets import Assets
@@ -18,6 +20,22 @@ from services.kernel.adapters.pages.words import Words, read_words
 from services.kernel.adapters.pages.writing import before, written_day, written_moment, written_second, written_size
 
 KIT = Path(__file__).parent
+
+
+class _Compiled(BytecodeCache):
+    """Templates compiled in this process: each once, whatever the language."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED = _Compiled()
 
 
 class Pages:
@@ -64,6 +82,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
+            bytecode_cache=_COMPILED,
             cache_size=-1,
         )
         environment.globals.update(

@@ -45,8 +45,8 @@ def written_size(words: Words, size: int) -> Markup:
     """Write a file's size, `size` in bytes, as file managers do: 310 KB, 2.4 MB."""
     if size < _KILO:
         return words.text("size.bytes", count=size)
-    if size < _MEGA:
-        return words.text("size.kilo", number=round(size / _KILO))
+    if (kilo := round(size / _KILO)) < _KILO:
+        return words.text("size.kilo", number=kilo)
     return words.text("size.mega", number=f"{size / _MEGA:.1f}".removesuffix(".0"))
 
 
