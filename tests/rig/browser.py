@@ -9,10 +9,13 @@ Standards: WCAG 2.2 as far as axe-core finds it; its success criterion 1.4.10 (r
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
@@ -72,6 +75,9 @@ async def visitor(
     page.on("pageerror", lambda error: refused.append(str(error)))
     try:
         yield page
+    except Exception as failure:
+        failure.add_note(f"at {page.url}:\n{await page.inner_text('body')}")
+        raise
     finally:
         await context.close()
     assert not refused, "the browser refused what a page asked for:\n" + "\n".join(refused)
@@ -81,6 +87,15 @@ def _refusal(message: ConsoleMessage) -> list[str]:
     """A breach of the page's own policy; that something outside is away is none."""
     about_policy = "Content Security Policy" in message.text or "Content-Security-Policy" in message.text
     return [f"{message.location['url']}: {message.text}"] if about_policy else []
+
+
+async def look(page: Page) -> None:
+    """Keep a picture of the whole page for people to look at, where SCREENSHOTS names a folder."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        taken = sum(1 for _ in os.scandir(folder))
+        name = "-".join(re.findall(r"[a-z]+", urlsplit(page.url).path)[:3]) or "first"
+        width = (page.viewport_size or {}).get("width", 0)
+        await page.screenshot(path=f"{folder}/{taken:03}-{name}-{width}.png", full_page=True)
 
 
 async def accessible(page: Page) -> None:
