@@ -1,13 +1,17 @@
-"""`duly evidence …`: what a door took in and nobody has finished with. While it is open it holds sanctions back."""
+"""`duly evidence …`: what a door took in and nobody has finished with. While it is open it holds sanctions back.
+
+What a business gave in its inbox is read here, and its files are saved.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from services.cli import screen
-from services.cli.desk import By, Most, Why, at_desk, done, lasting, named, said, short, show_rows
+from services.cli import answers, screen
+from services.cli.desk import By, Most, Why, at_desk, done, lasting, named, operator, plain, said, short, show_rows
 from services.cli.options import Json
 from services.cli.screen import Column
 
@@ -19,7 +23,7 @@ COLUMNS = (
     Column("evidence"), Column("door"), Column("type", fold=True), Column("state"), Column("age"),
     Column("names", fold=True), Column("outcome", fold=True),
 )  # fmt: skip
-State = Literal["waiting", "retrying", "parked", "dead", "processed", "refused", "cleared"]
+State = Literal["receiving", "waiting", "retrying", "parked", "dead", "processed", "refused", "cleared"]
 SETTLED = {"processed", "refused", "cleared"}
 MOST_NAMES = 3
 
@@ -66,6 +70,28 @@ def _names(row: Row) -> str:
         ", ".join(addresses[:MOST_NAMES]) + more,
     ]
     return "; ".join(name for name in names if name) or "nothing: it holds every sanction"
+
+
+@app.command(name="show")
+def read(
+    evidence: Annotated[str, Parameter(help="Its id, or how the id ends.")],
+    /,
+    *,
+    save: Annotated[Path | None, Parameter(help="Save its files into this folder, under names of our own.")] = None,
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Read what a business gave in its inbox. Who read it is recorded."""
+
+    async def work(desk: PostgresDesk) -> answers.Answer:
+        return await answers.read_answer(desk, await named(desk, "evidence", evidence), by or operator(), save)
+
+    told = at_desk(work)
+    if json:
+        screen.json_line(plain(told.row()))
+    else:
+        for text in told.lines():
+            screen.line(text)
 
 
 @app.command

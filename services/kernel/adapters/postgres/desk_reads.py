@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.kernel.adapters.postgres import rows
 from services.kernel.adapters.postgres.due import Statements
+from services.kernel.adapters.postgres.queries import sql
 from services.kernel.domain.chain import GENESIS, Fact
 from services.kernel.domain.notice import Notice
 from services.kernel.domain.proof import DayRoot
@@ -68,6 +69,20 @@ class DeskReads(Rows):
     async def raw_evidence(self, *, settled: bool, state: str | None, door: str | None, most: int) -> list[Row]:
         """Raw evidence that is open, oldest first; with `settled`, all."""
         return await self._rows("desk_evidence", settled, state, door, most)
+
+    async def answer(self, evidence_id: UUID) -> Row | None:
+        """An answer that came through the inbox, with its body; None if the evidence came by another door."""
+        rows = await self._rows("desk_answer", evidence_id)
+        return rows[0] if rows else None
+
+    async def file_part(self, upload_id: UUID, number: int) -> bytes | None:
+        """A part of a file that came with an answer; numbers begin at 1, None after the last."""
+        found: list[bytes] = [row["bytes"] for row in await self._all("upload_part", upload_id, number)]
+        return found[0] if found else None
+
+    async def record_access(self, person: str, act: str, notice_id: UUID, detail: str) -> None:
+        """Note who read what a business gave."""
+        await self._connection.execute(sql("access_record"), "desk", person, act, True, None, notice_id, detail)
 
     async def sending(self) -> Row:
         """The sending brake."""
