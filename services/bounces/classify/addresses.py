@@ -46,7 +46,8 @@ _NAMED_OTHERWISE = re.compile(
     re.IGNORECASE,
 )
 _IN_PASSING = re.compile(
-    r"contact|assistance|https?://|questions|please reply|forward this|helpdesk|support@|message-id|mail from",
+    r"contact|assistance|https?://|questions|please reply|forward this|helpdesk|support@|message-id|mail from"
+    r"|from your",
     re.IGNORECASE,
 )
 _LOCAL_NAME = re.compile(r"recipients?[^:]{0,120}:[ \t]*\n\s*([\w.-]{1,64})[ \t]*(?:\n|\Z)", re.IGNORECASE)

@@ -121,7 +121,8 @@ def _reply(opened: _Opened) -> _Answer | None:
 
 def _told(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _Answer:
     """No action was told: Exim's header, then the words."""
-    text, mail, envelope = families.permanent_sections(opened.text), opened.mail, opened.envelope
+    mail, envelope = opened.mail, opened.envelope
+    text = families.permanent_sections(opened.text if envelope.daemon else families.unquoted(opened.text))
     verdict, reasons = families.judge(text, envelope)
     listed = addresses_in(", ".join(mail.all("x-failed-recipients")))
     if listed and verdict is not Verdict.DELAYED:
@@ -129,7 +130,7 @@ def _told(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _Answ
     if replies.is_conversation(mail) and not envelope.sender:
         return (Verdict.UNCLEAR if verdict is Verdict.FINAL else Verdict.OTHER), (), ("conversation",)
     if verdict is Verdict.OTHER and envelope.weight >= _SURELY_A_REPORT:
-        heard = flufl_failures(opened.mail)
+        heard = () if replies.is_marked_reply(mail) or envelope.statistics else flufl_failures(mail)
         verdict = Verdict.FINAL if heard else Verdict.UNCLEAR
         return verdict, heard, (("flufl and envelope",) if heard else ("a report whose words are not known",))
     if verdict is not Verdict.FINAL:
@@ -148,8 +149,10 @@ def _is_convincing(opened: _Opened, text: str, *, hard: bool) -> bool:
     envelope = opened.envelope
     if opened.has_status or (envelope.daemon and (hard or envelope.weight >= _SURELY_A_REPORT)):
         return True
+    if envelope.statistics or not envelope.speaks:
+        return False
     about = envelope.sender and (envelope.subject or envelope.null_path)
-    return (about or families.is_about_a_message(text)) and envelope.speaks and _surely_named(opened, text)
+    return (about or families.is_about_a_message(text)) and _surely_named(opened, text)
 
 
 def _failed(opened: _Opened) -> tuple[str, ...]:
@@ -163,7 +166,9 @@ def _failed(opened: _Opened) -> tuple[str, ...]:
 
 
 def _surely_named(opened: _Opened, text: str) -> bool:
-    return bool(failed_addresses(text, opened.receivers, surely=True) or _local_names(opened))
+    if _local_names(opened) or failed_addresses(text, opened.receivers, surely=True):
+        return True
+    return not opened.receivers.issuperset(addresses_in(opened.mail.header("subject")))
 
 
 def _local_names(opened: _Opened) -> tuple[str, ...]:

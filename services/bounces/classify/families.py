@@ -19,6 +19,7 @@ from services.bounces.classify.phrases import (
     HARD_WORDS,
     REFUSAL_LINE,
     REPORTING_SENDER,
+    STATISTICS_SUBJECT,
     SUCCESS_SUBJECT,
     SUCCESS_WORDS,
 )
@@ -38,7 +39,7 @@ _TRANSIENT_SECTION = re.compile(
 )
 _FAILED_SECTION = re.compile(r"following addresses (?:had (?:permanent )?(?:fatal|delivery))", re.IGNORECASE)
 
-_QUOTED_LINE = re.compile(r"^>.*$", re.MULTILINE)
+_QUOTED_LINE = re.compile(r"^> ?(?!>).*$", re.MULTILINE)
 # What would happen if something else happened did not happen.
 _CONDITION = re.compile(
     r"\b(?:if|unless|wenn|falls|sobald)\s[^.\n]{0,200}(?:\n[^.\n]{1,200})?\.(?=\s|\Z)", re.IGNORECASE
@@ -60,6 +61,7 @@ class Envelope:
     report_type: bool
     delay_subject: bool
     success_subject: bool
+    statistics: bool
     daemon: bool
 
     @property
@@ -86,6 +88,7 @@ def envelope_of(mail: Part) -> Envelope:
         report_type=mail.content_type == "multipart/report",
         delay_subject=bool(DELAY_SUBJECT.search(own_subject)),
         success_subject=bool(SUCCESS_SUBJECT.search(own_subject)),
+        statistics=bool(STATISTICS_SUBJECT.search(own_subject)),
         daemon="mailer-daemon" in sender or sender.endswith("<>"),
     )
 
@@ -120,7 +123,12 @@ def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
 
 def is_about_a_message(text: str) -> bool:
     """Whether the reporter speaks to the sender of a message, or shows how it was refused."""
-    return bool(ABOUT_A_MESSAGE.search(_words(_QUOTED_LINE.sub("", text))))
+    return ABOUT_A_MESSAGE.search(_words(text))
+
+
+def unquoted(text: str) -> str:
+    """The text without the lines that it quotes: who answers a report is no reporter."""
+    return _QUOTED_LINE.sub("", text)
 
 
 def _words(text: str) -> str:

@@ -39,21 +39,21 @@ _TABLE = {
         r"retarde|remise differee|livraison differee|(?:nouvelle|autre)s? tentatives?|pas encore ete|sera retent|en retard|temporairement",
     ),
     "Spanish": Language(
-        "entreg envi devuelt puede pudo retras demor seguir aun todav reintent temporal",
+        "entreg envi devuelt puede lleg encontr pudo retras demor seguir aun todav reintent temporal",
         r"no (?:se |ha |pudo |puede |podido |fue |pudieron )+(?:ser )?(?:entreg|envia)|no (?:pudo|puede) ser|no (?:se )?(?:ha )?(?:pudo|podido|entreg)"
-        r"|devuelto|(?:fallo|error) (?:en |de |al )(?:la )?(?:entrega|envio|entregar|enviar)|imposible (?:de )?(?:entreg|envi)|no entregado|ha fallado la entrega",
+        r"|no (?:llego|ha llegado|llegaron|han llegado)|no se encontro|devuelto|(?:fallo|error) (?:en |de |al )(?:la )?(?:entrega|envio|entregar|enviar)|imposible (?:de )?(?:entreg|envi)|no entregado|ha fallado la entrega",
         r"retrasad|demorad|se seguira|seguira intentando|aun no (?:se )?ha|todavia no|se reintentara|temporalmente",
     ),
     "Portuguese": Language(
-        "entreg envi devolvid atras adiad tentat ainda tempor tentando",
-        r"nao (?:pode|foi|pude|sera|e|puderam)(?: possivel)?(?: ser)?(?: entreg| enviad)|nao foi possivel (?:entreg|enviar)|nao entregue|nao e possivel entregar"
+        "entreg envi chego chega devolvid atras adiad tentat ainda tempor tentando",
+        r"nao (?:pode|foi|pude|sera|e|puderam)(?: possivel)?(?: ser)?(?: entreg| enviad)|nao foi possivel (?:entreg|enviar)|nao entregue|nao e possivel entregar|nao (?:chegou|chegaram)"
         r"|falha (?:na|de|ao|no) (?:entreg|envi)|devolvid|erro (?:no|de|na|ao) (?:envi|entreg)",
         r"atrasad|adiad|continuara (?:a )?tentando|novas tentativas|ainda nao (?:foi|pode)|em atraso|temporariamente",
     ),
     "Italian": Language(
-        "recap conseg inviare ritard tentativ ancora ritentat tempor",
+        "recap conseg raggiunt inviare ritard tentativ ancora ritentat tempor",
         r"non (?:e stato possibile|puo essere|e stat[oa]|ha potuto) ?(?:stat[oa] )?(?:recapit|consegn)|impossibile (?:recap|conseg|inviare)|non (?:recapitat|consegnat)"
-        r"|mancat[ao] (?:recapito|consegna)|(?:errore|errori) (?:di|nella|durante la) (?:recapito|consegna)|recapito non riuscito|consegna fallita",
+        r"|non (?:ha|hanno) raggiunto|mancat[ao] (?:recapito|consegna)|(?:errore|errori) (?:di|nella|durante la) (?:recapito|consegna)|recapito non riuscito|consegna fallita",
         r"ritard|ulteriori tentativi|non e ancora stato|verra ritentat|nuovi tentativi|temporaneamente",
     ),
     "Catalan": Language(
@@ -63,13 +63,13 @@ _TABLE = {
     ),
     "Romanian": Language(
         "livr trimis expediat intarzi inca",
-        r"nu (?:a putut|poate|au putut) (?:fi )?(?:livrat|trimis|expediat)|imposibil de livrat|livrarea .{0,80}a esuat|nelivrat",
+        r"nu (?:a putut|poate|au putut|a fost|au fost) (?:fi )?(?:livrat|trimis|expediat)|imposibil de livrat|livrarea .{0,80}a esuat|nelivrat",
         r"livrarea .{0,60}intarzi|intarziat|nu a fost inca",
     ),
     "Dutch": Language(
-        "gelever bezorg onbestel afleve aangekomen verzond mislukt vertrag vertraa opnieuw prober",
+        "gelever bezorg bereikt bestel afleve aangekomen verzond mislukt vertrag vertraa opnieuw prober",
         r"niet (?:\w+ )?(?:worden )?(?:afgeleverd|bezorgd|afleveren|bezorgen|aangekomen|verzonden)|onbestelbaar|kon(?:den)? niet .{0,60}(?:afgeleverd|bezorgd)"
-        r"|(?:bezorg|afleve|verzend)\w* .{0,80}mislukt|niet bezorgen",
+        r"|(?:bezorg|afleve|verzend)\w* .{0,80}mislukt|niet bezorgen|niet bereikt|niet bestelbaar",
         r"vertraag|vertraging|opnieuw (?:worden )?(?:geprobeerd|proberen)|nog niet (?:afgeleverd|bezorgd)|blijft proberen",
     ),
     "Swedish": Language(
@@ -96,13 +96,13 @@ _TABLE = {
         "ekki tafi", r"(?:ekki tokst ad|ekki haegt ad|tokst ekki ad) (?:afhenda|senda)", r"tafi|enn ekki"
     ),
     "Polish": Language(
-        "dostarcz dorecz wysla zwrot opozn jeszcze proby ponow tymczas",
-        r"nie (?:mogla|moze|zostal[aoy]?|udalo|mozna|byl[ao]?|powiodl[ao]).{0,24}(?:dostarcz|doreczy|doreczon|wysla)|(?:dostarcz|dorecz)\w* .{0,90}nie powiodlo|nie ?(?:dostarcz|dorecz)on|niedostarcz|zwrot (?:wiadomosci|poczty)|blad (?:dostarcz|dorecz)",
+        "dostarcz dorecz wysla zwrot dotarl opozn jeszcze proby ponow tymczas",
+        r"nie (?:mogla|moze|zostal[aoy]?|udalo|mozna|byl[ao]?|powiodl[ao]).{0,24}(?:dostarcz|doreczy|doreczon|wysla)|(?:dostarcz|dorecz)\w* .{0,90}nie powiodlo|nie ?(?:dostarcz|dorecz)on|niedostarcz|zwrot (?:wiadomosci|poczty)|blad (?:dostarcz|dorecz)|nie dotarl",
         r"opozni|jeszcze (?:nie )?(?:dostarcz|dorecz)|nie zostala jeszcze|proby (?:dostarcz|dorecz)\w* .{0,40}kontynu|ponowi|tymczasow",
     ),
     "Czech and Slovak": Language(
-        "doruc odesl zpozd opozd oneskor dosud zatial jeste pokracov",
-        r"nelze (?:dorucit|odeslat)|ne(?:mohl|byl|mohla|bolo|bola)\w* .{0,30}doruc|doruc\w* .{0,90}(?:se )?nezdaril|ne?podaril\w* .{0,20}doruc|nedoruc|doruc\w* .{0,60}zlyhal|nie je mozne dorucit|chyba pri dorucov",
+        "doruc vracen odesl zpozd opozd oneskor dosud zatial jeste pokracov",
+        r"nelze (?:dorucit|odeslat)|ne(?:mohl|byl|mohla|bolo|bola)\w* .{0,30}doruc|doruc\w* .{0,90}(?:se )?nezdaril|ne?podaril\w* .{0,20}doruc|nedoruc|doruc\w* .{0,60}zlyhal|nie je mozne dorucit|chyba pri dorucov|vracen[yae] (?:e-?mail|zprav|post)",
         r"zpozd|opozd|oneskoren|dosud ne|zatial ne|jeste nebyl|pokusy o doruc\w* .{0,30}pokracov|bude pokracov",
     ),
     "Hungarian": Language(
@@ -150,7 +150,7 @@ _TABLE = {
 _OTHER_SCRIPTS = {
     "Russian": Language(
         "",
-        r"не (?:может быть|может|могло быть|могут быть|удалось|удаётся|удается|было|была|был)(?: \w+){0,2} ?(?:доставл|доставк|отправл|передан)|не удалось (?:\w+ )?достав|не ?доставлен|не удается достав"
+        r"не (?:может быть|может|могло быть|могут быть|удалось|удаётся|удается|было|была|был)(?: \w+){0,2} ?(?:доставл|доставк|отправл|передан)|не удалось (?:\w+ )?достав|не ?достав(?:л?ен|им)|не удается достав"
         r"|невозможно (?:было )?доставить|не удалось отправить|почтовый ящик .{0,30}не (?:существует|найден)|возвращ|ошибка (?:при )?доставк|доставка .{0,60}(?:невозможна|не удалась)|сбой доставки",
         r"задерж|отложен|попытки доставки .{0,20}продолж|ещ[её] не (?:был[оа]? )?доставлен|повторн\w+ попыт|продолж\w+ попытк|временн\w+ (?:ошибк|сбо|проблем)",
     ),
@@ -171,7 +171,7 @@ _OTHER_SCRIPTS = {
     ),
     "Japanese": Language(
         "",
-        r"(?:配信|送信|配送|お届け|転送|配達)(?:することが|が|は)?でき(?:ません|なかった|ず)|(?:配信|送信|配送)不能|届(?:きません|けられません|けできません|けることができません|かなかった)"
+        r"(?:配信|送信|配送|お届け|転送|配達)(?:することが|が|は)?でき(?:ません|なかった|ず)|(?:配信|送信|配送)(?:不能|されませんでした|されない)|届(?:きません|けられません|けできません|けることができません|かなかった)"
         r"|(?:送信|配信|配送|配達|送達)(?:に|が)?失敗|宛先.{0,12}(?:存在|見つかり|不明|誤)|エラーが発生|(?:送信|配信|配送|宛先|メール)エラー|不達|返送|(?:あて|宛)先不明|戻り?(?:ました|まし)|受け?取(?:りが)?拒否",
         r"遅延|遅れて|(?:再送|再配信|再送信|配信)を(?:続け|行い|試み)|自動的に再|まだ(?:配信|配送|送信|届)|引き続き|しばらく(?:して|後に)再",
     ),

@@ -20,16 +20,16 @@ _SENDERS = (
     r"mailer.?daemon|mail.?daemon|mdaemon|\bdaemon@",  # the customary names: Sendmail, qmail, Exim, MDaemon
     r"\bpost_?master",  # RFC 5321, section 4.5.1; post_master is Apache James
     r"mail delivery|delivery (?:sub)?system|delivery.(?:status|report|fail|notif)",  # Exim, Sendmail, Gmail
-    r"mail system|mail ?server at|post office|internet mail|mail router|<@>|mail ?admin(?:istrator)?|system administrator|\bsysadmin|undeliver|\bndr\b",  # Exchange, Netscape
-    r"jetmail|interscan|mail ?marshal|m(?:ail|ime)sweeper|mailscanner|groupwise|lsmtp|symantec",  # gateways
-    r"microsoft ?exchange|microsoft outlook|exchange@|bounces?@|bounce-?notification",  # Exchange, Office 365, providers
+    r"mail system\b|mail ?server at|post office|internet mail|mail router|<@>|mail ?admin(?:istrator)?|system administrator|\bsysadmin|undeliver|\bndr\b",  # Exchange, Netscape
+    r"jetmail|interscan|mail ?marshal|m(?:ail|ime)sweeper|mailscanner|content.?filter|email gateway|groupwise|lsmtp|symantec",  # gateways
+    r"microsoft ?exchange|microsoft outlook|exchange@|bounce@|bounce-?notification",  # Exchange, Office 365, providers
 )
 _FAILURE_SUBJECTS = (
     r"undeliver(?:ed|able|y)?|un-?deliverable|non.?deliver|not (?:be )?deliver|nondeliverable|bounced?\b",  # all
     r"deliver\w* (?:has |status )?(?:notification|report|problem|error|fail\w*)|fail\w* (?:notice|delivery|mail)",  # all
     r"returned? (?:mail|message|to sender)|mail (?:system )?(?:error|failure)|message (?:delivery )?fail",  # Sendmail
     r"(?:mail|message) could not be|error sending your|permanent (?:delivery )?fail|processing error",  # MDaemon, usa.net
-    r"user unknown|unknown user|rejected|refused|are not (?:a )?member|not allowed to post",  # MDaemon, mailing lists
+    r"user unknown|unknown user|rejected|refused|are not (?:a )?member|not allowed to post|(?:blocked|banned) contents|message blocked",  # MDaemon, mailing lists
 )
 _FINAL = (
     r"permanent (?:fatal |delivery )*error|permanent(?:ly)? fail|failed permanently|given up|giving up on",  # all
@@ -54,7 +54,7 @@ _FINAL = (
         r"(?:user|recipient|address)"
     ),  # qmail, IMail, Smtp32
     r"retry time(?:out)? .{0,20}exceeded|could not be sent|unsuccessful delivery",  # Exim, SurfControl
-    r"(?:message|mail) (?:was |has been )?(?:not delivered|not accepted|refused|blocked|discarded)",  # gateways
+    r"(?:message|mail) (?:was |has been )?(?:not delivered|not accepted|refused|blocked|discarded|stopped)|delivery of the (?:e-?mail|message) was stopped",  # gateways
     r"not (?:exactly )?(?:a )?(?:recogni[sz]ed|exist|valid|listed|found|match|known)",  # Exchange, Notes
     r"(?:no such|unknown|invalid|no valid|not our) (?:user|recipient|mailbox|address|account|person|customer)",  # all
     r"(?:user|recipient|mailbox|address|account)s?(?: name)? (?:is |was )?(?:unknown|invalid|disabled|full|rejected|not )",
@@ -83,7 +83,7 @@ _DELAY = (
 )
 _DELAY_SUBJECTS = (
     r"\bdelay(?:ed)?\b|delivery warning|deferred|postponed|still (?:being|trying)|not yet|\btemporary",  # all
-    r"warning: (?:could not send|message|mail|e-?mail)|could not send message for past",  # Sendmail, Exim
+    r"warning: (?:could not send|message \S+ delayed)|could not send message for past",  # Sendmail, Exim
 )
 _SUCCESS = (
     r"success\w* (?:delivered|relayed|sent)|(?:was|were|has been|have been) (?:delivered|relayed)|\(success\)|\(relay\w*\)",
@@ -91,8 +91,12 @@ _SUCCESS = (
     r"配信されました|配送しました|успешно доставлен|成功(?:投递|送达)|已送达",  # Japanese, Russian, Chinese
 )
 _SUCCESS_SUBJECTS = (
-    r"success|\(relay|\(expan|\bhas been (?:delivered|relayed)|relayed\b|delivery receipt|was delivered",
+    r"success|\(relay|\(expan|\bhas been (?:delivered|relayed)|relayed\b|deliver\w* receipt|return receipt|was delivered",
     r"^(?:zugestellt|remis|entregad[oa]|entregue|recapitat[oa]|consegnat[oa]|levererat|leveret|dostarczono)\b",  # Outlook
+)
+# Reports about many mails, to those who run mailings and servers.
+_STATISTICS_SUBJECT = (
+    r"\b(?:hourly|daily|weekly|monthly|statistics|stats|summary|digest|totals?|top \d+|campaign|logwatch)\b"
 )
 # A mail system speaks to the one who sent, or shows its own dialogue.
 _ABOUT_A_MESSAGE = (
@@ -180,8 +184,11 @@ FINAL_WORDS = _words(_FINAL, FAILED, FAILED_IN_OTHER_SCRIPTS)
 HARD_WORDS = _words(_HARD, (), ("неустранимая", "永久", "постоянная ошибка"))
 DELAY_WORDS = _words(_DELAY, DELAYED, DELAYED_IN_OTHER_SCRIPTS)
 SUCCESS_SUBJECT = _any(_SUCCESS_SUBJECTS)
+STATISTICS_SUBJECT = re.compile(_STATISTICS_SUBJECT)
 ABOUT_A_MESSAGE = _words(
-    _ABOUT_A_MESSAGE, (), (r"[ВвТт]аше (?:письмо|сообщение)|сообщени|メール|[邮郵]件|메시지|메일",)
+    _ABOUT_A_MESSAGE,
+    FAILED,
+    (*FAILED_IN_OTHER_SCRIPTS, r"[ВвТт]аше (?:письмо|сообщение)|сообщени|メール|[邮郵]件|메시지|메일"),
 )
 SUCCESS_WORDS = _any(_SUCCESS)
 CHALLENGE_WORDS = _words(_CHALLENGE)
