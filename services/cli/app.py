@@ -48,5 +48,6 @@ app.command("services.cli.sending:app", name="sending", group=LOOK, help="See an
 app.command("services.cli.webhooks:app", name="webhooks", group=LOOK, help="Upstreams that are told by webhook.")
 app.command("services.cli.addresses:app", name="addresses", group=LOOK, help="Addresses that must not be written to.")
 app.command("services.cli.bounces:app", name="bounces", group=LOOK, help="Tell what mail that came back means.")
+app.command("services.cli.keys:app", name="keys", group=PREPARE, help="Make API keys for upstreams over HTTP.")
 app.command("services.cli.doctor:doctor", name="doctor", group=PREPARE, help="Check every setting and connection.")
 app.command("services.cli.migrate:migrate", name="migrate", group=PREPARE, help="Bring the database up to date.")
