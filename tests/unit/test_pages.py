@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -168,3 +169,13 @@ def test_page_says_its_language_and_the_authority(site: Path) -> None:
 
 def test_stylesheet_stays_small() -> None:
     assert (KIT / "static" / "duly.css").stat().st_size < 20_480
+
+
+def test_readme_shows_every_macro_and_every_tone() -> None:
+    readme = (KIT / "README.md").read_text()
+    templates = "".join(file.read_text() for file in (KIT / "templates" / "duly").glob("*.html"))
+    macros = set(re.findall(r"{% macro ([a-z]\w*)\(", templates))
+    assert {name for name in macros if f"`{name}`" not in readme} == set()
+    assert set(re.findall(r"\.(\w+) { --tone", (KIT / "static" / "duly.css").read_text())) == {
+        "plain", "good", "wait", "bad", "quiet"
+    }  # fmt: skip
