@@ -46,15 +46,20 @@ def doctor(*, json: Json = False) -> int:
 
 def _settings() -> Iterator[Check]:
     """Every model of settings that any worker reads; the mail's are checked with the mail system."""
+    from services.callbacks.settings import CallbacksSettings  # noqa: PLC0415 -- heavy
     from services.deadlines.settings import DeadlinesSettings  # noqa: PLC0415 -- heavy
+    from services.inbox.settings import InboxSettings, OidcSettings  # noqa: PLC0415 -- heavy
+    from services.intake.settings import IntakeSettings  # noqa: PLC0415 -- heavy
     from services.kernel.runtime import settings  # noqa: PLC0415 -- heavy
     from services.notifier.settings import NotifierSettings  # noqa: PLC0415 -- heavy
     from services.relay.settings import RelaySettings  # noqa: PLC0415 -- heavy
     from services.responses.settings import ResponsesSettings  # noqa: PLC0415 -- heavy
+    from services.webhooks.settings import WebhookSettings  # noqa: PLC0415 -- heavy
 
     models: tuple[type[settings.Settings], ...] = (
         settings.DatabaseSettings, settings.BrokerSettings, settings.WorkerSettings, settings.LibrarySettings,
-        DeadlinesSettings, NotifierSettings, RelaySettings, ResponsesSettings,
+        CallbacksSettings, DeadlinesSettings, InboxSettings, IntakeSettings, NotifierSettings, RelaySettings,
+        ResponsesSettings, WebhookSettings, *([OidcSettings] if os.environ.get("DULY_INBOX_PORT") else []),
     )  # fmt: skip
     sound = True
     for model in models:

@@ -17,7 +17,8 @@ README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 def test_every_setting_of_the_code_is_in_readme_and_no_other() -> None:
     named = re.compile(r"validation_alias=\"(DULY_[A-Z_]+)\"")
     real = {name for path in (CHECKOUT / "services").rglob("*.py") for name in named.findall(path.read_text())}
-    assert set(re.findall(r"DULY_[A-Z_]+", README)) == real
+    pages = [CHECKOUT / "README.md", *(CHECKOUT / "services").glob("*/README.md")]
+    assert {name for page in pages for name in re.findall(r"DULY_[A-Z_]+", page.read_text())} == real
 
 
 def test_every_worker_is_in_readme() -> None:
