@@ -124,6 +124,17 @@ def test_every_stage_and_every_sanction_of_the_library_has_words() -> None:
     assert asked - words.texts.keys() == set()
 
 
+def test_every_problem_and_fault_that_the_program_tells_has_words() -> None:
+    program = "".join(file.read_text() for file in sorted(gallery.INBOX.glob("*.py")))
+    problems = set(re.findall(r'Problem\([\w. ]+, "(\w+)"', program))
+    faults = set(re.findall(r'_fault\("\w+", "(\w+)"', program))
+    known = read_words(WORDS["kit"], WORDS["inbox"])["en"].texts.keys()
+    assert "not_found" in problems
+    assert "kind_missing" in faults
+    assert {f"problem.{key}.{part}" for key in problems for part in ("title", "about")} - known == set()
+    assert {f"faults.{key}" for key in faults} - known == set()
+
+
 def page_of(pages: Pages, name: str, language: str = "en") -> str:
     each = next(each for each in gallery.exhibits(language) if each.name == name)
     body = bytes(pages.write(each.template, language, **each.values).body).decode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -61,6 +62,10 @@ decide with the information that we have.</p>
 <p>Y tîm goruchwylio</p>""",
 }
 SUBJECTS = {"en": "We need your risk assessment", "cy": "Mae angen eich asesiad risg arnom"}
+OTHERS = {
+    "en": ("Your registration has been updated", "Your supervision fee has not been paid"),
+    "cy": ("Mae'ch cofrestriad wedi'i ddiweddaru", "Nid yw'ch ffi oruchwylio wedi'i thalu"),
+}
 FOLLOWS = {
     Stage.OPEN: "registration.cancel",
     Stage.OVERDUE: "registration.cancel",
@@ -222,12 +227,11 @@ def _lists(language: str) -> Iterator[Exhibit]:
     alone = replace(reader(language), business=None, businesses=())
     yield Exhibit("businesses", "businesses.html", language, {"reader": reader(language)})
     yield Exhibit("businesses-none", "businesses.html", language, {"reader": alone})
-    lines = tuple(line(stage, language, unread=stage in {Stage.OPEN, Stage.FOR_INFORMATION}) for stage in Stage)
-    soon = replace(
-        line(Stage.OPEN, language, days_left=0),
-        notice_id="0199-0099",
-        subject="Ardystio'ch cofrestriad / Certify your registration",
-    )
+    unread = {Stage.OPEN, Stage.FOR_INFORMATION}
+    lines = [line(stage, language, unread=stage in unread) for stage in Stage]
+    subjects = cycle((*OTHERS[language], SUBJECTS[language]))
+    lines = [replace(each, subject=subject) for each, subject in zip(lines, subjects, strict=False)]
+    soon = replace(line(Stage.OPEN, language, days_left=0), notice_id="0199-0099", reference="RA/2026/0099")
     page = views.Lines((soon, *lines), 2, "before=0199-0001", "after=0199-0009")
     yield Exhibit("notices", "notices.html", language, {"reader": reader(language), "page": page})
     yield Exhibit(
