@@ -10,7 +10,7 @@ from services.bounces.classify.addresses import addresses_in, failed_addresses, 
 from services.bounces.classify.classification import Classification
 from services.bounces.classify.flufl import flufl_failures
 from services.bounces.classify.mime import Part, parse, parse_headers
-from services.bounces.classify.text import reporter_text, returned_text
+from services.bounces.classify.text import told_by
 from services.kernel.domain.evidence import Verdict
 
 _ORDER = (("failed", Verdict.FINAL), ("delayed", Verdict.DELAYED), ("delivered", Verdict.DELIVERED))
@@ -65,12 +65,13 @@ def _classify(raw: bytes) -> Classification:
     envelope = families.envelope_of(mail)
     if arf.is_complaint(mail):
         named = arf.complained_recipients(mail)
-        returned = _returned_headers(mail)
+        returned = _headers(told_by(mail).returned)
         return _result(Verdict.COMPLAINT, (), ("feedback report",), returned, named)
     status = report.status_parts(mail)
     if not (status or envelope.weight or replies.is_receipt(mail) or mail.header("x-failed-recipients")):
         return _without_envelope(mail)
-    opened = _Opened(mail, envelope, reporter_text(mail), _returned_headers(mail), bool(status))
+    told = told_by(mail)
+    opened = _Opened(mail, envelope, told.words, _headers(told.returned), bool(status))
     reports = _reports(opened, status)
     verdict, recipients, reasons = _standard(opened, reports) or _reply(opened) or _told(opened, reports)
     named = tuple(r.original for r in reports if r.original) + opened.original_recipients
@@ -85,10 +86,13 @@ def _without_envelope(mail: Part) -> Classification:
 
 
 def _reports(opened: _Opened, status: str) -> tuple[report.RecipientReport, ...]:
+    """The recipients' fields; where no part is declared to hold them, those in any part of a mail system's mail."""
     found = report.recipient_reports(status) if status else ()
-    if found or opened.envelope.weight <= 1 or not report.fields_in_text(opened.text):
+    envelope = opened.envelope
+    if found or not (envelope.sender or envelope.report_type or (envelope.subject and envelope.null_path)):
         return found
-    return report.recipient_reports(opened.text)
+    texts = (opened.text, *report.undeclared(opened.mail))
+    return next((report.recipient_reports(text) for text in texts if report.fields_in_text(text)), ())
 
 
 def _standard(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _Answer | None:
@@ -176,9 +180,8 @@ def _local_names(opened: _Opened) -> tuple[str, ...]:
     return local_names(opened.text, reporter[0]) if reporter and opened.envelope.sender else ()
 
 
-def _returned_headers(mail: Part) -> dict[str, str]:
-    block = returned_text(mail).split(b"\n\n", 1)[0]
-    return dict(reversed(parse_headers(block)))
+def _headers(returned: bytes) -> dict[str, str]:
+    return dict(reversed(parse_headers(returned.split(b"\n\n", 1)[0])))
 
 
 def _result(

@@ -13,8 +13,8 @@ import logging
 from services.bounces.classify.addresses import clean
 from services.bounces.classify.mime import Part
 
-LONGEST = 3 * 1024
-MOST_LINES = 60
+LONGEST = 2 * 1024
+MOST_LINES = 50
 _HEADERS = ("from", "to", "subject", "mime-version", "content-type", "x-failed-recipients")
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from services.bounces.classify.addresses import clean
 from services.bounces.classify.mime import Part, decode
 
+LONGEST_STATUS = 16 * 1024
+"""As much of a part that is not declared to be one is searched for a report's fields."""
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _FIELD = re.compile(
     r"^[ \t>]{0,4}(?P<name>(?:x-)?(?:original|final|actual|failed)-recipient|action|status|diagnostic-code"
@@ -60,6 +63,12 @@ def status_parts(mail: Part) -> str:
     if mail.content_type in _STATUS_TYPES:
         parts = [mail]
     return "\n\n".join(decode(part.decoded(), part.charset) for part in parts)
+
+
+def undeclared(mail: Part) -> Iterator[str]:
+    """The parts that are neither the reporter's words nor the returned message: its fields may lie in them."""
+    leaves = [leaf for leaf in mail.leaves() if not leaf.is_returned_message and leaf.content_type != "text/html"]
+    return (decode(leaf.decoded()[:LONGEST_STATUS], leaf.charset) for leaf in leaves[1:])
 
 
 def fields_in_text(text: str) -> bool:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header
 
 from services.bounces.classify.mime import Part, decode
 from services.bounces.classify.phrases import RETURNED_MESSAGE_FOLLOWS, RULED_RETURNED_MESSAGE_FOLLOWS
 
-LONGEST_TEXT = 24 * 1024
+LONGEST_TEXT = 16 * 1024
+LONGEST_HTML = 48 * 1024
+MOST_LINES = 400
+"""The returned message is introduced within them, if at all."""
 MOST_TEXTS = 4
 
 _LINE_TAG = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d|/?table|/?pre)\b[^>]{0,400}>", re.IGNORECASE)
@@ -25,6 +29,7 @@ _BLANK_LINES = re.compile(r"\n\s*\n")
 _MOST_UNSEEN = 20
 _RULED = ("--", "==", "__", "**", "- ", "-- ", "->")
 _FIRST_HEADER = re.compile(r"^[>\s]{0,4}([A-Z][\w-]{1,40}:[ \t])", re.MULTILINE)
+_SOFT_BREAK = re.compile(r"(?<=[\w.@-])=\n(?=[\w.@-])")
 _SPACES = re.compile(r"\s+")
 _ACCENTED = (range(0xC0, 0x250), range(0x386, 0x3CF), range(0x1E00, 0x1F00))  # Latin, Greek, Welsh and Vietnamese
 _UNACCENTED = {code: unicodedata.normalize("NFD", chr(code))[0] for codes in _ACCENTED for code in codes}
@@ -64,6 +69,8 @@ def part_text(part: Part) -> str:
     """The text of one part; HTML becomes lines."""
     text = decode(part.decoded(), part.charset).replace("\r\n", "\n").replace("\r", "\n")
     text = _BLANK_LINES.sub("\n\n", text)
+    if "=\n" in text and not part.header("content-transfer-encoding"):
+        text = _SOFT_BREAK.sub("", text)  # quoted-printable, but nobody says so
     return _unmarked(text) if part.content_type == "text/html" or text.lstrip()[:14].lower() in _HTML_STARTS else text
 
 
@@ -71,17 +78,17 @@ _HTML_STARTS = ("<!doctype html", "<html><head><t", "<html>\n<head>\n")
 
 
 def _unmarked(text: str) -> str:
-    lines = _LINE_TAG.sub("\n", _seen(text[: 4 * LONGEST_TEXT]))
+    lines = _LINE_TAG.sub("\n", _seen(text[:LONGEST_HTML]))
     return html.unescape(_TAG.sub("", lines)).replace("\xa0", " ")
 
 
 def _seen(text: str) -> str:
     """HTML without comments, styles, scripts and head: in one pass, for marks that are never closed."""
     kept: list[str] = []
-    start = 0
+    start, lower = 0, text.lower()
     while found := _UNSEEN.search(text, start):
         closing = f"</{found.group(1).lower()}" if found.group(1) else "-->"
-        end = text.lower().find(closing, found.end()) if len(kept) < _MOST_UNSEEN else -1
+        end = lower.find(closing, found.end()) if len(kept) < _MOST_UNSEEN else -1
         if end < 0:
             break
         kept.append(text[start : found.start()])
@@ -89,26 +96,37 @@ def _seen(text: str) -> str:
     return " ".join([*kept, text[start:]])
 
 
-def reporter_text(mail: Part) -> str:
-    """What the reporter itself says: the leading text parts, up to the returned message."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The reporter's own words, and the first bytes of the message that it returns, if it does."""
+
+    words: str
+    returned: bytes
+
+
+def told_by(mail: Part) -> Told:
+    """What the leading text parts say, up to the returned message: a part of its own, or what is introduced as it."""
     texts: list[str] = []
-    for leaf in mail.leaves():
-        if leaf.is_returned_message or len(texts) >= MOST_TEXTS:
+    leaves = mail.leaves()
+    returned = next((leaf for leaf in leaves if leaf.is_returned_message), None)
+    for leaf in leaves:
+        if leaf is returned or len(texts) >= MOST_TEXTS:
             break
         if leaf.content_type.startswith("text/") and "attachment" not in leaf.header("content-disposition").lower():
             texts.append(part_text(leaf)[:LONGEST_TEXT])
-    return without_returned_message("\n".join(texts))[:LONGEST_TEXT]
-
-
-def without_returned_message(text: str) -> str:
-    """The text before the line that introduces the returned message, or before its first trace header."""
-    return text[: _returned_start(text)]
+    text = "\n".join(texts)
+    start = _returned_start(text)
+    words = text[:start][:LONGEST_TEXT]
+    if returned:
+        return Told(words, returned.decoded()[:LONGEST_TEXT].lstrip(b"\n "))
+    first_header = _FIRST_HEADER.search(text, start) if start is not None else None
+    return Told(words, text[first_header.start(1) :].encode("utf-8", "replace") if first_header else b"")
 
 
 def _returned_start(text: str) -> int | None:
     """Where the returned message begins; None where the text has none."""
     start = 0
-    for line in text.split("\n"):
+    for line in text.split("\n", MOST_LINES)[:MOST_LINES]:
         words = line.strip(_RULES).lower() if len(line) <= _LONGEST_LINE else ""
         if words and RETURNED_MESSAGE_FOLLOWS.fullmatch(words):
             return start
@@ -116,17 +134,3 @@ def _returned_start(text: str) -> int | None:
             return start
         start += len(line) + 1
     return None
-
-
-def returned_text(mail: Part) -> bytes:
-    """The first bytes of the returned message: its part, or what follows its introduction in the text."""
-    for leaf in mail.leaves():
-        if leaf.is_returned_message:
-            return leaf.decoded()[:LONGEST_TEXT].lstrip(b"\n ")
-    text = next(
-        (part_text(leaf)[: 2 * LONGEST_TEXT] for leaf in mail.leaves() if leaf.content_type.startswith("text/")), ""
-    )
-    start = _returned_start(text)
-    rest = text[start : start + LONGEST_TEXT] if start is not None else ""
-    first_header = _FIRST_HEADER.search(rest)
-    return rest[first_header.start(1) :].encode("utf-8", "replace") if first_header else b""
