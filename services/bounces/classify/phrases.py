@@ -148,6 +148,9 @@ _RULED_RETURNED_MESSAGE = (
 )
 
 
+_OTHER_SCRIPT = re.compile("[\u0370-\u1dff\u3040-\ud7ff]")  # neither Latin nor punctuation
+
+
 class Words(NamedTuple):
     """Phrases to look for: in English, in languages of which a text shows a sign, in other scripts if it has any."""
 
@@ -157,7 +160,9 @@ class Words(NamedTuple):
 
     def search(self, folded: str) -> bool:
         """Whether any of them occurs."""
-        if self.english.search(folded) or (not folded.isascii() and self.other_scripts.search(folded)):
+        if self.english.search(folded):
+            return True
+        if not folded.isascii() and _OTHER_SCRIPT.search(folded) and self.other_scripts.search(folded):
             return True
         return any(pattern.search(folded) for signs, pattern in self.languages if any(sign in folded for sign in signs))
 
