@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from services.kernel.adapters.web.multipart import FormBroken, drain, form_event
 from services.kernel.ledger.inbox import Opened
 
 _PAUSE_SECONDS = 60.0
+_MOST_SECONDS = 3000.0
+"""Shorter than the hour after which `relay` gives up on an answer."""
 _SLACK = 1024 * 1024
 """What a form may have beside its files."""
 
@@ -32,18 +35,26 @@ async def answer(visit: Visit) -> Response:
     """Take an answer in. Its receipt is shown only when it is committed."""
     visit.check_origin()
     opened, message = await look(visit, "answer")
+    if not message.may_give:
+        return to(f"/notices/{opened.listed.notice_id}")
     visit.limit(visit.inbox.limits.answers, visit.person.token_hash.hex())
     receiving = Receiving(visit, opened, message.may_give)
     most = visit.inbox.settings.answer_bytes + _SLACK
     try:
-        async with aclosing(form_events(visit.request, most=most, patience=_PAUSE_SECONDS)) as events:
+        async with (
+            asyncio.timeout(_MOST_SECONDS),
+            aclosing(form_events(visit.request, most=most, patience=_PAUSE_SECONDS)) as events,
+        ):
             evidence_id = await receiving.take(events)
     except AnswerFaulty as faulty:
         return _written(visit, opened, message, faulty.draft, faulty.status)
     except BodyTooLong:
         await drain(visit.request, most, _PAUSE_SECONDS)
         raise Problem(413, "too_large") from None
-    except FormBroken:
+    except Problem:
+        await drain(visit.request, most, _PAUSE_SECONDS)
+        raise
+    except (FormBroken, TimeoutError):
         raise Problem(400, "incomplete") from None
     return to(f"/notices/{opened.listed.notice_id}/answers/{evidence_id}")
 

@@ -75,6 +75,7 @@ def inbox_app(inbox: Inbox) -> ASGIApp:
         ],
         exception_handlers={HTTPException: _not_here(inbox), Exception: _unexpected(inbox)},
     )
+    app.router.redirect_slashes = False  # it would lead to whatever host the request names
     return SecurityHeaders(app, forms=inbox.sign_in.forms, hsts=inbox.settings.hsts)
 
 

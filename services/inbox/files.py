@@ -87,6 +87,7 @@ def files_app(ledger: InboxLedger, links: Links, limit: RateLimit) -> ASGIApp:
 
     handlers = {HTTPException: refused, LedgerUnavailable: refused, LedgerRerun: refused}
     app = Starlette(routes=[Route("/{upload_id}/{name}", file, methods=["GET"])], exception_handlers=handlers)
+    app.router.redirect_slashes = False
     return SecurityHeaders(app)
 
 

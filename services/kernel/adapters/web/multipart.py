@@ -17,6 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from services.kernel.adapters.web.limits import BodyTooLong
 
+_READ = "form_is_read"
+"""On the request: its body has come to its end, and nothing more will come."""
+
 
 class FormBroken(Exception):
     """The form broke off, or is none."""
@@ -85,7 +88,7 @@ async def drain(request: Request, most: int, patience: float) -> None:
 
 async def _chunks(request: Request, patience: float) -> AsyncIterator[bytes]:
     receive = request.receive
-    while True:
+    while not getattr(request.state, _READ, False):
         try:
             async with asyncio.timeout(patience):
                 message = await receive()
@@ -95,10 +98,10 @@ async def _chunks(request: Request, patience: float) -> AsyncIterator[bytes]:
             raise FormBroken("broke off") from None
         if message["type"] != "http.request":
             raise FormBroken("broke off")
+        if not message.get("more_body", False):
+            setattr(request.state, _READ, True)
         if message.get("body"):
             yield message["body"]
-        if not message.get("more_body", False):
-            return
 
 
 class _Reader:
