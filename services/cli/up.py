@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ from services.cli import screen
 
 if TYPE_CHECKING:
     from services.kernel.adapters.embedded.house import House
+    from services.kernel.runtime.program import Worker
 
 FOLDER = Path("var")
+HOST = "127.0.0.1"
 _INVENTED = {"DULY_MAIL_FROM": "alerts from", "DULY_BOUNCE_DOMAIN": "bounces to"}
 
 
@@ -33,21 +36,38 @@ def up() -> int:
 
 async def _up(folder: Path) -> int:
     from services.cli.crew import crew, house  # noqa: PLC0415 -- heavy
-    from services.kernel.runtime.program import live  # noqa: PLC0415 -- heavy
+    from services.kernel.runtime.program import Together, live  # noqa: PLC0415 -- heavy
 
     given = frozenset(os.environ)
     async with house(folder) as opened:
-        workers = crew(opened.parts)
-        for text, style in _said(opened, given):
-            screen.line(text, style)
-        screen.console().file.flush()
-        code = await live(workers, opened.parts.measures, opened.parts.worker)
+        workers = [crew(opened.parts), *_mailbox_view(opened, given)]
+        if opened.mailbox is None:
+            _say(opened, given)
+        code = await live(Together("up", workers), opened.parts.measures, opened.parts.worker)
     screen.line("duly is down; the next `duly up` goes on from here")
     return code
 
 
-def _said(house: House, given: frozenset[str]) -> list[tuple[str, str]]:
-    """What runs, and where it keeps its data: a heading, and a line each."""
+def _mailbox_view(house: House, given: frozenset[str]) -> list[Worker]:
+    """The pages of the built-in mailbox, if that is what takes the mails; once they are open, it is said what runs."""
+    from services.kernel.adapters.embedded.mailbox_view import mailbox_view  # noqa: PLC0415 -- heavy
+    from services.kernel.adapters.embedded.mailbox_view.settings import MailboxViewSettings  # noqa: PLC0415 -- heavy
+    from services.kernel.runtime.settings import read  # noqa: PLC0415 -- heavy
+
+    if house.mailbox is None:
+        return []
+    port = read(MailboxViewSettings).port
+    return [mailbox_view(house.mailbox, house.parts.ledger, port, listening=partial(_say, house, given))]
+
+
+def _say(house: House, given: frozenset[str], mails: int | None = None) -> None:
+    for text, style in _said(house, given, mails):
+        screen.line(text, style)
+    screen.console().file.flush()
+
+
+def _said(house: House, given: frozenset[str], mails: int | None) -> list[tuple[str, str]]:
+    """What runs, and where it keeps its data: a heading, and a line each. `mails`: the port of the mailbox view."""
     own = house.embedded
     heading = "duly is up: everything in this process"
     if own == {"database", "broker", "mail"}:
@@ -58,6 +78,8 @@ def _said(house: House, given: frozenset[str]) -> list[tuple[str, str]]:
         else "DULY_DATABASE_URL",
         "broker": "in memory" if "broker" in own else "DULY_BROKER_URL",
         "mail": _mail(house),
+        **({"mails": f"http://{HOST}:{mails}/  (every mail; let one bounce)"} if mails else {}),
+        **({"inbox": inbox} if (inbox := _inbox()) else {}),
         **{words: f"{os.environ[name]}  (invented; {name})" for name, words in _INVENTED.items() if name not in given},
         "signing key": f"{house.folder / 'keys'}  (made once)" if "DULY_TOKEN_KEYS" not in given else "DULY_TOKEN_KEYS",
         "schema": f"{len(house.applied)} migrations applied" if house.applied else "up to date",
@@ -65,6 +87,17 @@ def _said(house: House, given: frozenset[str]) -> list[tuple[str, str]]:
         "to stop": "Ctrl-C",
     }
     return [(heading, screen.GOOD), *((f"  {name:<12} {text}", "") for name, text in parts.items())]
+
+
+def _inbox() -> str:
+    """Where the secure inbox is, if it is on."""
+    from services.inbox.settings import InboxSettings  # noqa: PLC0415 -- heavy
+    from services.kernel.runtime.settings import read  # noqa: PLC0415 -- heavy
+
+    inbox = read(InboxSettings)
+    if inbox.port is None:
+        return ""
+    return inbox.url or (f"http://{inbox.host}:{inbox.port}/" if inbox.port else "on any free port: see the log")
 
 
 def _mail(house: House) -> str:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import yaml
 
-from tests.rig.house import duly, empty_folder, python_for_others
+from services.kernel.adapters.embedded.postgres import EmbeddedPostgres
+from tests.rig.house import duly, empty_folder, environment, python_for_others
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "samples" / "day.yaml"
 SOMEBODY = 65534
@@ -48,6 +56,7 @@ def test_the_sample_day_ends_as_the_law_says_twice_on_the_same_data(folder: Path
         assert stories["alert-bounced"]["sanction"] is None
         assert stories["out-of-scope"]["notice_id"] is None
         assert stories["bounced-after-sanction"]["sanction"] == "reversal_required"
+        assert (stories["question-asked"]["hold"], stories["waiting-for-you"]["state"]) == ("contested", "served")
     first, second = (told(run.stdout) for run in runs)
     assert first["fee-paid-in-time"]["notice_id"] != second["fee-paid-in-time"]["notice_id"]
 
@@ -57,8 +66,7 @@ def test_another_ingredient_makes_another_end_for_another_user_too(folder: Path)
     day, stories = swapped("fee-paid-in-time", "alert-bounced", "registration-updated")
     stories["fee-paid-in-time"]["acts"] = [{"day": 5, "act": "question"}]
     stories["alert-bounced"]["mail"] = "delay"
-    file = folder / "day.yaml"
-    file.write_text(yaml.safe_dump(day, sort_keys=False))
+    file = played(folder, day)
     folder.chmod(0o755)
     uid = SOMEBODY if os.geteuid() == 0 and python_for_others() else None
     if uid is not None:
@@ -76,13 +84,66 @@ def test_another_ingredient_makes_another_end_for_another_user_too(folder: Path)
     }  # fmt: skip
 
 
+def test_in_a_terminal_inbox_and_mailbox_stay_open_until_ctrl_c(folder: Path) -> None:
+    file = played(folder, swapped("waiting-for-you")[0])
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.cli", "trial", str(file)], cwd=folder, env=environment(TERM="xterm"),
+        stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+    )  # fmt: skip
+    os.close(terminal)
+    try:
+        said = read_until(controller, "to stop")
+        inbox, mailbox = re.findall(r"http://127\.0\.0\.1:\d+", said)
+        assert "all as expected" in said
+        assert "acts for Lantern Bank Street" in httpx2.get(f"{inbox}/sign-in").text
+        assert "compliance@lantern-bank.example" in httpx2.get(mailbox).text
+        process.send_signal(signal.SIGINT)
+        read_until(controller, "closing")
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        os.close(controller)
+    for address in (inbox, mailbox):
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(address)
+    assert EmbeddedPostgres(folder / "var" / "trial" / "postgres").find() is None
+
+
+def played(folder: Path, day: dict[str, Any]) -> Path:
+    """The file of this day."""
+    file = folder / "day.yaml"
+    file.write_text(yaml.safe_dump(day, sort_keys=False))
+    return file
+
+
+def read_until(terminal: int, wanted: str) -> str:
+    """What a terminal shows until these words."""
+    said = ""
+    while wanted not in said:
+        ready, _, _ = select.select([terminal], [], [], 60)
+        assert ready, said
+        said += os.read(terminal, 65536).decode()
+    return said
+
+
+def test_what_a_business_does_in_its_inbox_is_refused_where_the_page_has_none(folder: Path) -> None:
+    day, stories = swapped("registration-updated")
+    stories["registration-updated"]["acts"] = [{"day": 1, "act": "inbox_answer"}]
+
+    run = duly(folder, "trial", str(played(folder, day)), "--once")
+
+    assert run.returncode == 2
+    assert "registration-updated, day 1: inbox_answer cannot be done: the inbox takes no answer" in run.stderr
+
+
 def test_every_fault_of_a_day_is_told_with_file_line_and_field(tmp_path: Path) -> None:
-    day, stories = swapped("fee-paid-in-time", "payment-garbled")
+    day, stories = swapped("fee-paid-in-time", "payment-garbled", "waiting-for-you")
+    stories["waiting-for-you"]["acts"] = [{"day": 3, "act": "inbox_read"}]
     stories["fee-paid-in-time"]["acts"] = [{"day": 90, "act": "pay"}]
     stories["payment-garbled"]["acts"] = [{"day": 3, "act": "mend_and_replay"}]
     stories["payment-garbled"]["request"]["address"] = stories["fee-paid-in-time"]["request"]["address"]
-    file = tmp_path / "day.yaml"
-    file.write_text(yaml.safe_dump(day, sort_keys=False))
+    file = played(tmp_path, day)
 
     run = duly(tmp_path, "trial", str(file))
 
@@ -90,6 +151,7 @@ def test_every_fault_of_a_day_is_told_with_file_line_and_field(tmp_path: Path) -
     line = file.read_text().splitlines().index("  - day: 90") + 1
     assert f"{file}:{line}: stories.0.acts.0.day: the clock moves 40 days only" in run.stderr
     assert "stories.1.acts.0.act: nothing was spoilt before that could be mended" in run.stderr
+    assert "stories.2.acts.0.day: upstream asks on day 35 only" in run.stderr
     assert "stories.1.request.address: two stories have this address" in run.stderr
 
 
@@ -97,8 +159,7 @@ def test_an_unknown_field_and_an_unknown_treatment_are_faults(tmp_path: Path) ->
     day, stories = swapped("fee-paid-in-time")
     stories["fee-paid-in-time"]["mail"] = "vanish"
     stories["fee-paid-in-time"]["request"]["colour"] = "red"
-    file = tmp_path / "day.yaml"
-    file.write_text(yaml.safe_dump(day, sort_keys=False))
+    file = played(tmp_path, day)
 
     run = duly(tmp_path, "trial", str(file))
 

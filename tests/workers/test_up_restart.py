@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
-from tests.rig.house import Up, duly, empty_folder
-from tests.rig.rabbitmq import RabbitNode
+from tests.rig.house import Up, duly, empty_folder, wait_until
+from tests.rig.rabbitmq import RabbitNode, free_port
 from tests.rig.smtp_sink import SinkProcess
 from tests.rig.system import System, fee_outstanding, paid
 
@@ -79,6 +81,9 @@ def test_a_second_start_on_the_same_data_says_who_has_it(folder: Path, up: Up) -
     second = duly(folder, "up")
     assert second.returncode == 3
     assert f"this data folder is in use by process {up.process.pid}" in second.stderr
+    wait_until(lambda: "to stop" in up.log.read_text(), 20)
+    (mails,) = re.findall(r"http://127\.0\.0\.1:\d+/", up.log.read_text())
+    assert "No mail yet" in httpx2.get(mails).text
     assert up.stop(signal.SIGINT) == 0
     told = up.log.read_text()
     assert "the embedded default" in told
@@ -97,9 +102,18 @@ async def test_with_addresses_set_the_same_command_uses_those(
 ) -> None:
     rabbit_node.delete_all_queues()
     system = System(database_url, rabbit_node.url, f"smtp://127.0.0.1:{smtp_sink.port}", folder)
-    up.start(**{name: value for name, value in system.environment().items() if name.startswith("DULY_")})
+    settings = {name: value for name, value in system.environment().items() if name.startswith("DULY_")}
+    port = str(free_port())
+    oidc = {
+        "DULY_OIDC_ISSUER": "http://127.0.0.1:9",
+        "DULY_OIDC_CLIENT_ID": "duly",
+        "DULY_OIDC_CLIENT_SECRET": "secret",
+    }
+    up.start(**settings, **oidc, DULY_INBOX_PORT=port)
     await system.publish(fee_outstanding("elsewhere"))
     await system.until_state("elsewhere", "served")
+    assert f"http://127.0.0.1:{port}/" in up.log.read_text()
+    assert httpx2.get(f"http://127.0.0.1:{port}/sign-in").status_code == 200
     assert up.stop() == 0
     assert "the embedded default" not in up.log.read_text()
     assert not (folder / "var" / "postgres").exists()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
+import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,17 +16,11 @@ from services.kernel.runtime.fault import Exit
 
 if TYPE_CHECKING:
     from services.cli.trial.day import Day
-    from services.cli.trial.play import Outcome
     from services.cli.trial.stage import Stage
 
 FOLDER = Path("var") / "trial"
 LOG = "log.jsonl"
 SAMPLE = Path(__file__).parents[3] / "deploy" / "samples" / "day.yaml"
-BRISK = {
-    "DULY_RELAY_EVERY": "0.05", "DULY_DEADLINES_EVERY": "0.05", "DULY_MARK_EVERY": "0.1", "DULY_OUTBOX_GRACE": "0.05",
-    "DULY_LINGER": "0.005",
-}  # fmt: skip
-_KEPT = ("DULY_LIBRARY", "DULY_LOG_LEVEL", "DULY_AUTHORITY", "DULY_ALERTS")
 
 
 def trial(
@@ -37,97 +29,69 @@ def trial(
     *,
     once: Annotated[bool, Parameter(help="Without the live table, and without advice at the end.")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Write one JSON object a story.")] = False,
+    stay: Annotated[
+        bool | None, Parameter(help="Leave inbox and mailbox open, as in a terminal without --once or --json.")
+    ] = None,
 ) -> int:
     """Play a day on a simulated clock through the real workers, and tell of each notice whether it ended as expected.
 
     A trial has a database, a broker and a mailbox of its own under ./var/trial; what DULY_DATABASE_URL, DULY_BROKER_URL
-    and DULY_SMTP_URL name is not touched. Exits 0 if all ended as expected and every chain of evidence verifies.
+    and DULY_SMTP_URL name is not touched. At the end inbox and mailbox can be visited, until Ctrl-C or SIGTERM.
+    Exits 0 if all ended as expected and every chain of evidence verifies.
     """
     from services.cli.crew import run_whole  # noqa: PLC0415 -- heavy
-    from services.cli.trial import show  # noqa: PLC0415 -- heavy
     from services.cli.trial.day import load_day  # noqa: PLC0415 -- heavy
 
     day = load_day(file)
+    by_itself = once or as_json or not screen.console().is_terminal
+    stays = not by_itself if stay is None else stay
+    return run_whole(_played(day, file, live=not by_itself, advice=not once, as_json=as_json, stays=stays))
+
+
+async def _played(day: Day, file: Path, *, live: bool, advice: bool, as_json: bool, stays: bool) -> int:
+    """Play the day, tell of it, and stay open if wanted; the exit code."""
+    from services.cli.trial import show  # noqa: PLC0415 -- heavy
+    from services.cli.trial.opening import open_stage  # noqa: PLC0415 -- heavy
+    from services.cli.trial.play import play  # noqa: PLC0415 -- heavy
+
     began = time.monotonic()
-    if screen.console().is_terminal and not once and not as_json:
-        outcomes = run_whole(_live(day))
-    else:
-        outcomes = run_whole(_plain(day, quiet=as_json))
-    if as_json:
-        show.json_lines(outcomes)
-    else:
-        show.judgement(outcomes, day.days, time.monotonic() - began)
-    if not once and not as_json:
-        _advise(file)
+    async with AsyncExitStack() as stack:
+        with show.live_board() if live else nullcontext() as board:
+            stage = await stack.enter_async_context(open_stage(FOLDER, day, FOLDER / LOG))
+            watch = board.follow if board else (lambda _scene: None) if as_json else show.lines()
+            outcomes = await play(stage, day, watch)
+            if board:
+                board.outcomes = {outcome.story.story: outcome for outcome in outcomes}
+        if as_json:
+            show.json_lines(outcomes)
+        else:
+            show.judgement(outcomes, day.days, time.monotonic() - began)
+            if stays or advice:
+                _advise(file, stage if stays else None)
+        if stays:
+            await _until_told(stage)
     return Exit.OK if all(outcome.ok for outcome in outcomes) else Exit.NO
 
 
-async def _plain(day: Day, *, quiet: bool) -> list[Outcome]:
-    from services.cli.trial import show  # noqa: PLC0415 -- heavy
-    from services.cli.trial.play import play  # noqa: PLC0415 -- heavy
-
-    async with _stage(day) as stage:
-        return await play(stage, day, (lambda _scene: None) if quiet else show.lines())
-
-
-async def _live(day: Day) -> list[Outcome]:
-    from services.cli.trial import show  # noqa: PLC0415 -- heavy
-    from services.cli.trial.play import play  # noqa: PLC0415 -- heavy
-
-    with show.live_board() as board:
-        async with _stage(day) as stage:
-            outcomes = await play(stage, day, board.follow)
-            board.outcomes = {outcome.story.story: outcome for outcome in outcomes}
-    return outcomes
+async def _until_told(stage: Stage) -> None:
+    """Leave everything open until Ctrl-C, SIGTERM, or the end of the workers."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    told = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({told, stage.working}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    screen.line("closing …")
 
 
-@asynccontextmanager
-async def _stage(day: Day) -> AsyncIterator[Stage]:
-    """All workers at work in the trial's own house, their log in a file, until the end of the block."""
-    from services.cli.crew import crew, house  # noqa: PLC0415 -- heavy
-    from services.cli.trial.stage import Stage, embedded  # noqa: PLC0415 -- heavy
-    from services.kernel.adapters.postgres.desk import open_desk  # noqa: PLC0415 -- heavy
-    from services.kernel.adapters.postgres.trial import TrialReads  # noqa: PLC0415 -- heavy
-
-    _set_apart()
-    async with house(FOLDER, trial=True) as opened:
-        mailbox, broker = embedded(opened)
-        rules = {story.request.address: story.mail for story in day.stories}
-        (FOLDER / "mail" / "rules.json").write_text(json.dumps(rules, indent=1))
-        with _logging():
-            stopping = asyncio.Event()
-            working = asyncio.create_task(crew(opened.parts).run(stopping))
-            try:
-                async with (
-                    open_desk(opened.database, opened.parts.ids) as desk,
-                    opened.parts.ledger.pool.acquire() as link,
-                ):
-                    yield Stage(opened, mailbox, broker, desk, TrialReads(link, opened.parts.ids), working)
-            finally:
-                stopping.set()
-                await working
-
-
-def _set_apart() -> None:
-    """No address of the environment is used, and the workers look more often than in earnest."""
-    for name in [name for name in os.environ if name.startswith("DULY_") and name not in _KEPT]:
-        del os.environ[name]
-    os.environ.update(BRISK)
-
-
-@contextmanager
-def _logging() -> Iterator[None]:
-    from services.kernel.runtime.logging import configure  # noqa: PLC0415 -- heavy
-    from services.kernel.runtime.settings import WorkerSettings, read  # noqa: PLC0415 -- heavy
-
-    with (FOLDER / LOG).open("w") as log:
-        configure("trial", read(WorkerSettings).log_level, log)
-        yield
-
-
-def _advise(file: Path) -> None:
-    """How to go on."""
-    rows = {
+def _advise(file: Path, stage: Stage | None) -> None:
+    """How to go on: what is open, if it stays so, and where everything is."""
+    opened = {
+        "the inbox": f"{stage.visitor.inbox}  sign in as anybody",
+        "the mailbox": f"{stage.mails}  every alert; let one bounce",
+        "to stop": "Ctrl-C",
+    } if stage else {}  # fmt: skip
+    rows = opened | {
         "the day": f"{_near(file)}; duly trial FILE plays another",
         "the alerts": f"{FOLDER / 'mail' / 'mails' / 'new'}, a file each",
         "the log": f"{FOLDER / LOG}",
@@ -135,6 +99,7 @@ def _advise(file: Path) -> None:
     }
     for name, text in rows.items():
         screen.line(f"  {name:<11} {text}")
+    screen.console().file.flush()
 
 
 def _near(file: Path) -> Path:

@@ -2,7 +2,7 @@
 
 A day is YAML. `days` is how far the clock moves; between whatever happens the trial moves it by itself. A story is one
 notice: its request (as `notice.requested` has it, without `source_ref`, which is the story's name), how the mail system
-treats its alert, what happens on which day after the start, and how it is expected to stand in the end.
+treats its alert, on which day upstream asks, what happens on which day, and how it is expected to stand in the end.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ Sanction = Literal["none", "proposed", "fired", "dropped", "reversal_required", 
 Hold = Literal["none", "delivery_doubt", "contested", "special_treatment", "late_response", "objection", "manual"]
 Deed = Literal[
     "pay", "answer", "evidence", "confirm", "question", "dispute", "object", "withdraw",
+    "inbox_read", "inbox_answer", "inbox_question",
     "bounce", "delay", "auto_reply",
     "mend_and_replay", "extend", "lift_hold", "rescind",
 ]  # fmt: skip
@@ -46,6 +47,10 @@ TOLD: Mapping[Deed, tuple[str, str | None]] = MappingProxyType(
     }
 )
 """The acts that upstream tells of: the message type, and the kind within it."""
+GIVEN: Mapping[Deed, str | None] = MappingProxyType(
+    {"inbox_read": None, "inbox_answer": "answer", "inbox_question": "question"}
+)
+"""The acts of the business itself, in its secure inbox: what it gives there, None where it only reads."""
 _Title = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 
 
@@ -83,11 +88,12 @@ class Expected(_Shape):
 
 
 class Story(_Shape):
-    """One notice, from the request to the end of the day."""
+    """One notice, from the request, `day` days after the start, to the end of the day."""
 
     story: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
     title: _Title
     source: Name
+    day: Annotated[float, Field(ge=0, le=MOST_DAYS)] = 0
     request: Request
     mail: str = "accept"
     acts: list[Act] = []
@@ -138,13 +144,17 @@ def _twice(day: Day, document: Document) -> Iterator[FileFault]:
 
 
 def _order(day: Day, document: Document) -> Iterator[FileFault]:
-    """The clock reaches every act, and what is mended was spoilt before."""
+    """The clock reaches every request and every act after it, and what is mended was spoilt before."""
     for number, story in enumerate(day.stories):
+        if story.day > day.days:
+            yield document.fault(f"the clock moves {day.days} days only", "stories", number, "day")
         spoilt = [act.day for act in story.acts if act.spoilt]
         for place, act in enumerate(story.acts):
             field = ("stories", number, "acts", place)
             if act.day > day.days:
                 yield document.fault(f"the clock moves {day.days} days only", *field, "day")
+            if act.day < story.day:
+                yield document.fault(f"upstream asks on day {story.day:g} only", *field, "day")
             if act.act == "mend_and_replay" and not any(before < act.day for before in spoilt):
                 yield document.fault("nothing was spoilt before that could be mended", *field, "act")
             if act.spoilt and act.act not in TOLD:

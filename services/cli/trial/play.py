@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from services.cli.trial.day import Act, Day, Story
 from services.cli.trial.stage import Stage
@@ -51,6 +52,8 @@ class Outcome:
 
 
 Watch = Callable[[Scene], None]
+Entry: TypeAlias = tuple[float, Story, Act | None]
+"""Something that happens on a day to a story; without an act upstream asks for the notice."""
 
 
 async def play(stage: Stage, day: Day, watch: Watch) -> list[Outcome]:
@@ -62,8 +65,9 @@ async def play(stage: Stage, day: Day, watch: Watch) -> list[Outcome]:
     started = (await stage.reads.rest()).now
     look = _looking(stage, day, started, watch)
     for story in day.stories:
-        await stage.ask(story)
-    agenda = sorted(((act.day, story, act) for story in day.stories for act in story.acts), key=lambda entry: entry[0])
+        if not story.day:
+            await stage.ask(story)
+    agenda = _agenda(day)
     end = started + timedelta(days=day.days)
     while True:
         rest = await stage.rest(look)
@@ -75,11 +79,18 @@ async def play(stage: Stage, day: Day, watch: Watch) -> list[Outcome]:
             await stage.reads.ahead_to(_next(started, agenda, rest, end))
 
 
+def _agenda(day: Day) -> list[Entry]:
+    """What happens after the start, in its order; a request before the acts of its day."""
+    entries: list[Entry] = [(story.day, story, None) for story in day.stories if story.day]
+    entries += [(act.day, story, act) for story in day.stories for act in story.acts]
+    return sorted(entries, key=lambda entry: entry[0])
+
+
 def _at(started: datetime, day: float) -> datetime:
     return started + timedelta(days=day)
 
 
-def _next(started: datetime, agenda: list[tuple[float, Story, Act]], rest: Rest, end: datetime) -> datetime:
+def _next(started: datetime, agenda: list[Entry], rest: Rest, end: datetime) -> datetime:
     """What comes next in legal time. An instant is over a moment later."""
     comes = [end]
     if agenda:
@@ -89,8 +100,11 @@ def _next(started: datetime, agenda: list[tuple[float, Story, Act]], rest: Rest,
     return min(comes)
 
 
-async def _perform(stage: Stage, entry: tuple[float, Story, Act]) -> None:
+async def _perform(stage: Stage, entry: Entry) -> None:
     _, story, act = entry
+    if act is None:
+        await stage.ask(story)
+        return
     standing = (await stage.reads.standings([story.story])).get(story.story)
     await stage.perform(story, act, standing)
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -57,7 +57,7 @@ class Board:
     def __rich__(self) -> RenderableType:
         """Draw it."""
         if self.scene is None:
-            return Text("starting PostgreSQL, the mailbox and eight workers …", style=QUIET)
+            return Text("starting PostgreSQL, the mailbox, the inbox and the workers …", style=QUIET)
         table = Table(box=SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), show_edge=False)
         table.add_column("", width=1)
         for heading, width in zip(HEADINGS, (*_WIDTHS, None), strict=True):
@@ -164,7 +164,7 @@ def _cells(scene: Scene, name: str) -> tuple[str, ...]:
     """State, deadline, mail, sanction and what comes next, of one story."""
     standing = scene.standings.get(name)
     if standing is None:
-        return _unborn(scene.refusals.get(name))
+        return _unborn(scene, name)
     mail = _MAIL.get(standing.mail or "", standing.mail or "")
     if standing.code and standing.mail == "refused":
         mail = f"refused {standing.code} {standing.enhanced or ''}".strip()
@@ -174,11 +174,14 @@ def _cells(scene: Scene, name: str) -> tuple[str, ...]:
     return (standing.state, due, mail, standing.sanction or "", _next(standing))
 
 
-def _unborn(refusal: str | None) -> tuple[str, ...]:
+def _unborn(scene: Scene, name: str) -> tuple[str, ...]:
     """Of a request that became no notice yet, or never will."""
-    if refusal is None:
-        return "", "", "", "", "to be rendered"
-    return REFUSED, "", "", "", "out of scope" if refusal.startswith("scope:") else "refused: see reasons"
+    refusal = scene.refusals.get(name)
+    if refusal is not None:
+        return REFUSED, "", "", "", "out of scope" if refusal.startswith("scope:") else "refused: see reasons"
+    day = next(story.day for story in scene.day.stories if story.story == name)
+    later = scene.now < scene.started + timedelta(days=day)
+    return "", "", "", "", f"asked for on day {day:g}" if later else "to be rendered"
 
 
 def _next(standing: Standing) -> str:

@@ -9,7 +9,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from schemas.cloudevents import CONTENT_TYPE
-from services.cli.trial.day import TOLD, Act, Story
+from services.cli.trial.day import GIVEN, TOLD, Act, Story
+from services.cli.trial.visitor import NotShown, Visitor
 from services.kernel.adapters.broker import MemoryBroker
 from services.kernel.adapters.embedded.house import House
 from services.kernel.adapters.mail.mailbox import Mailbox
@@ -29,13 +30,18 @@ _MOST_HOLDS = 100
 
 @dataclass(slots=True)
 class Stage:
-    """A house with its workers at work, seen and touched as the outside world would."""
+    """A house with its workers at work, seen and touched as the outside world would.
+
+    `visitor` goes to the secure inbox; `mails` is the address of the mailbox view.
+    """
 
     house: House
     mailbox: Mailbox
     broker: MemoryBroker
     desk: PostgresDesk
     reads: TrialReads
+    visitor: Visitor
+    mails: str
     working: asyncio.Task[None]
     _spoilt: dict[str, tuple[str, bytes, bytes]] = field(default_factory=dict)
 
@@ -84,6 +90,8 @@ class Stage:
             await self._mend(story, act)
         elif standing is None:
             raise _cannot(story, act, "there is no notice")
+        elif act.act in GIVEN:
+            await self._visit(story, act, standing)
         else:
             await self._decide(story, act, standing)
 
@@ -114,6 +122,17 @@ class Stage:
             raise _cannot(story, act, "the mail system has no mail of this notice")
         send = {"bounce": self.mailbox.bounce, "delay": self.mailbox.delay, "auto_reply": self.mailbox.auto_reply}
         send[act.act](mails[-1], act.says)
+
+    async def _visit(self, story: Story, act: Act, standing: Standing) -> None:
+        """The business itself, in its inbox."""
+        business, kind = story.request.business_id, GIVEN[act.act]
+        try:
+            if kind is None:
+                await self.visitor.read(business, standing.notice_id)
+            else:
+                await self.visitor.give(business, standing.notice_id, kind, act.says or "Here is what you asked for.")
+        except NotShown as refused:
+            raise _cannot(story, act, str(refused)) from refused
 
     async def _mend(self, story: Story, act: Act) -> None:
         kind, sent, whole = self._spoilt[story.story]
