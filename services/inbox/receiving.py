@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import count
 from uuid import UUID
 
 from schemas.messages.requests import ResponseGivenV1
@@ -45,6 +46,7 @@ class Receiving:
         self._field = ""
         self._storing: Storing | None = None
         self._files: list[Stored] = []
+        self._numbers = count(1)
         self._faults: dict[tuple[str, str], None] = {}
 
     async def take(self, events: AsyncIterator[FormEvent]) -> UUID:
@@ -80,7 +82,7 @@ class Receiving:
             await self._file(filename, self._evidence_id)
 
     async def _file(self, filename: str, evidence_id: UUID) -> None:
-        number = len(self._files) + 1
+        number = next(self._numbers)  # of those that came, fit or unfit
         if number > self._visit.inbox.rules.most_files:
             self._fault("files", "too_many_files")
             return
