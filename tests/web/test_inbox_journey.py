@@ -182,7 +182,7 @@ async def test_a_notice_is_read_and_answered_with_a_file(
         await ann.looks()
         await ann.press("print.back", "link")
 
-        await ann.press("message.answer", "link")
+        await ann.press("answer.title", "link")
         await ann.sees("answer.title")
         await ann.press("answer.send")
         assert await page.get_by_role("alert").is_visible()
@@ -218,7 +218,7 @@ async def test_a_question_to_a_fee_leaves_the_deadline_and_waits_for_a_person(br
         await ann.signs_in("fee")
         await page.locator(".notice").get_by_role("link").click()
         await ann.looks()
-        await ann.press("message.answer", "link")
+        await ann.press("answer.write", "link")
         await ann.answers("question", "Which year is this fee for?")
         await ann.sees("received.title")
         held = "SELECT kind FROM hold JOIN notice USING (notice_id) WHERE source_ref = $1 AND lifted_at IS NULL"
