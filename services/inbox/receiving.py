@@ -76,7 +76,7 @@ class Receiving:
         self._field = name
         if self._evidence_id is None and (name != "csrf" or filename is not None):
             raise Problem(403, "form_expired")
-        if filename is None:
+        if filename is None and name in _MOST_BYTES:
             self._fields[name] = bytearray()
         elif filename and self._evidence_id is not None:
             await self._file(filename, self._evidence_id)
@@ -158,7 +158,7 @@ class Receiving:
             self._fault("files", "files_missing")
         if kind is None or self._faults:
             faults = tuple((field, f"faults.{key}") for field, key in self._faults)
-            status = max((_STATUS.get(key, 422) for _, key in self._faults), key=lambda code: code != 422)  # noqa: PLR2004
+            status = next((_STATUS[key] for _, key in self._faults if key in _STATUS), 422)
             raise AnswerFaulty(Draft(kind or "", text, faults), status)
         return ResponseGivenV1(
             notice_id=self._opened.listed.notice_id, business_id=self._opened.business_id, kind=kind,

@@ -59,7 +59,7 @@ class InboxSettings(Settings):
     file_bytes: int = Field(10 * MIB, ge=1024, le=100 * MIB, validation_alias="DULY_INBOX_FILE_BYTES")
     answer_bytes: int = Field(25 * MIB, ge=1024, le=500 * MIB, validation_alias="DULY_INBOX_ANSWER_BYTES")
     pages: float = Field(600, gt=0, validation_alias="DULY_INBOX_PAGES_PER_MINUTE")
-    sign_ins: float = Field(60, gt=0, validation_alias="DULY_INBOX_SIGN_INS_PER_MINUTE")
+    sign_ins: float = Field(120, gt=0, validation_alias="DULY_INBOX_SIGN_INS_PER_MINUTE")
     answers: float = Field(60, gt=0, validation_alias="DULY_INBOX_ANSWERS_PER_HOUR")
     files_url: Url = Field("", validation_alias="DULY_FILES_URL")
     files_port: int = Field(0, ge=0, le=65535, validation_alias="DULY_FILES_PORT")

@@ -99,7 +99,7 @@ class OidcSignIn:
         try:
             async with self._client(back) as client:
                 provider = await self._discovered(client)
-        except ProviderAway:
+        except (ProviderAway, SignInRefused):
             return None
         if not provider.end_session_endpoint or not id_token:
             return None
@@ -136,7 +136,7 @@ class OidcSignIn:
             return self._provider[1]
         url = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
         provider = _Provider.model_validate((await _get(client, url)).json())
-        if provider.issuer != self.issuer:
+        if provider.issuer.rstrip("/") != self.issuer.rstrip("/"):
             raise ProviderAway("the provider gives another issuer than DULY_OIDC_ISSUER")
         self._provider = (time.monotonic() + _KEPT_SECONDS, provider)
         self._keys = None
