@@ -231,7 +231,7 @@ async def test_a_late_answer_is_late_on_its_receipt_and_holds_the_sanction(inbox
     assert await inbox.bench.column("SELECT kind FROM hold") == ["late_response"]
 
 
-async def test_what_the_inbox_keeps_cannot_be_said_over_amqp_or_about_anothers_notice(inbox: Opened) -> None:
+async def test_an_answer_about_a_notice_that_has_become_anothers_is_refused(inbox: Opened) -> None:
     notice_id, reader = await open_notice(inbox)
     await reader.answer(notice_id, "answer", "Here it is")
     await inbox.bench.value("UPDATE notice SET business_id = 'B-two' RETURNING 1")

@@ -17,6 +17,7 @@ from services.kernel.ledger.inbox import Answer, InboxTransaction, Listed, Opene
 from services.kernel.ledger.people import ActsFor
 from services.kernel.ports import Ids
 
+_LAST = UUID(int=(1 << 128) - 1)
 _LISTED = tuple(Listed.__dataclass_fields__)
 
 
@@ -27,8 +28,9 @@ class PostgresInboxTransaction(PostgresTransaction, PeopleStatements):
         self, business_id: str, most: int, *, before: UUID | None = None, after: UUID | None = None
     ) -> list[Listed]:
         """See the port."""
-        found = [_listed(row) for row in await self._all("inbox_page", business_id, before, after, most)]
-        return found if after is None else found[::-1]
+        if after is not None:
+            return [_listed(row) for row in await self._all("inbox_newer", business_id, after, most)][::-1]
+        return [_listed(row) for row in await self._all("inbox_older", business_id, before or _LAST, most)]
 
     async def unread(self, business_id: str) -> int:
         """See the port."""

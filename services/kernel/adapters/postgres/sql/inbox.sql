@@ -1,7 +1,7 @@
 -- Every statement that reads a notice or what belongs to one takes the businesses that the session may act for.
 
--- name: inbox_page
--- One page of a business's notices: the newest first, or with $3 the nearest newer than that one, the oldest first.
+-- name: inbox_older
+-- A business's notices older than this one, the newest first; ids are in the order of time.
 SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available_at, n.deadline_at,
        c.subject, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
        EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
@@ -11,8 +11,20 @@ FROM notice n
 JOIN notice_content c ON c.notice_id = n.notice_id
 LEFT JOIN deadline d ON d.notice_id = n.notice_id AND d.version = n.deadline_version
 WHERE n.business_id = $1::text AND n.channel = 'secure_comm' AND n.content_available_at IS NOT NULL
-  AND ($2::uuid IS NULL OR n.notice_id < $2) AND ($3::uuid IS NULL OR n.notice_id > $3)
-ORDER BY CASE WHEN $3::uuid IS NULL THEN n.notice_id END DESC, n.notice_id LIMIT $4::integer;
+  AND n.notice_id < $2::uuid ORDER BY n.notice_id DESC LIMIT $3::integer;
+
+-- name: inbox_newer
+-- A business's notices newer than this one, the nearest first.
+SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available_at, n.deadline_at,
+       c.subject, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
+       EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
+       EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
+               AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at
+FROM notice n
+JOIN notice_content c ON c.notice_id = n.notice_id
+LEFT JOIN deadline d ON d.notice_id = n.notice_id AND d.version = n.deadline_version
+WHERE n.business_id = $1::text AND n.channel = 'secure_comm' AND n.content_available_at IS NOT NULL
+  AND n.notice_id > $2::uuid ORDER BY n.notice_id LIMIT $3::integer;
 
 -- name: inbox_unread
 -- How many of a business's notices nobody has opened.
