@@ -96,6 +96,7 @@ def test_in_a_terminal_inbox_and_mailbox_stay_open_until_ctrl_c(folder: Path) ->
         said = read_until(controller, "to stop")
         inbox, mailbox = re.findall(r"http://127\.0\.0\.1:\d+", said)
         assert "all as expected" in said
+        assert re.search(r"to answer +Lantern Bank Street\r", said)
         assert "acts for Lantern Bank Street" in httpx2.get(f"{inbox}/sign-in").text
         assert "compliance@lantern-bank.example" in httpx2.get(mailbox).text
         process.send_signal(signal.SIGINT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from services.kernel.runtime.fault import Exit
 
 if TYPE_CHECKING:
     from services.cli.trial.day import Day
+    from services.cli.trial.play import Outcome
     from services.cli.trial.stage import Stage
 
 FOLDER = Path("var") / "trial"
@@ -67,7 +69,7 @@ async def _played(day: Day, file: Path, *, live: bool, advice: bool, as_json: bo
         else:
             show.judgement(outcomes, day.days, time.monotonic() - began)
             if stays or advice:
-                _advise(file, stage if stays else None)
+                _advise(file, _opened(stage, outcomes) if stays else {})
         if stays:
             await _until_told(stage)
     return Exit.OK if all(outcome.ok for outcome in outcomes) else Exit.NO
@@ -84,14 +86,22 @@ async def _until_told(stage: Stage) -> None:
     screen.line("closing …")
 
 
-def _advise(file: Path, stage: Stage | None) -> None:
-    """How to go on: what is open, if it stays so, and where everything is."""
-    opened = {
+def _opened(stage: Stage, outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """What can be visited, and who has something to do there."""
+    waiting = [outcome.story.request for outcome in outcomes if outcome.due_on and outcome.state == "served"]
+    names = ", ".join(request.values.get("business_name", request.business_id) for request in waiting)
+    return {
         "the inbox": f"{stage.visitor.inbox}  sign in as anybody",
+        **({"to answer": names} if names else {}),
         "the mailbox": f"{stage.mails}  every alert; let one bounce",
         "to stop": "Ctrl-C",
-    } if stage else {}  # fmt: skip
-    rows = opened | {
+    }
+
+
+def _advise(file: Path, opened: Mapping[str, str]) -> None:
+    """How to go on: what is open, if anything is, and where everything is."""
+    rows = {
+        **opened,
         "the day": f"{_near(file)}; duly trial FILE plays another",
         "the alerts": f"{FOLDER / 'mail' / 'mails' / 'new'}, a file each",
         "the log": f"{FOLDER / LOG}",

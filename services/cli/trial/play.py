@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TypeAlias
+from uuid import UUID
 
 from services.cli.trial.day import Act, Day, Story
 from services.cli.trial.stage import Stage
@@ -34,7 +35,10 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one story ended, beside what was expected of it. `state` None: nothing ever came of the request."""
+    """How one story ended, beside what was expected of it. `state` None: nothing ever came of the request.
+
+    `due_on` is its deadline's day, None where none runs or ran.
+    """
 
     story: Story
     notice_id: str | None
@@ -42,6 +46,7 @@ class Outcome:
     sanction: str | None
     hold: str | None
     broken: tuple[str, ...] = ()
+    due_on: date | None = None
 
     @property
     def ok(self) -> bool:
@@ -125,14 +130,18 @@ async def _judged(stage: Stage, day: Day) -> list[Outcome]:
     notices = await stage.desk.notices_named([standing.notice_id for standing in standings.values()])
     chains = await stage.desk.chains([notice.notice_id for notice in notices])
     broken = {n.notice_id: tuple(verify(chains[n.notice_id], n.chain_head)) for n in notices}
-    outcomes = []
-    for story in day.stories:
-        found = standings.get(story.story)
-        if found is None:
-            outcomes.append(Outcome(story, None, REFUSED if story.story in refusals else None, None, None))
-        else:
-            hold = found.holds[-1] if found.holds else None
-            outcomes.append(
-                Outcome(story, str(found.notice_id), found.state, found.sanction, hold, broken[found.notice_id])
-            )
-    return outcomes
+    return [_outcome(story, standings.get(story.story), story.story in refusals, broken) for story in day.stories]
+
+
+def _outcome(story: Story, found: Standing | None, refused: bool, broken: Mapping[UUID, tuple[str, ...]]) -> Outcome:
+    if found is None:
+        return Outcome(story, None, REFUSED if refused else None, None, None)
+    return Outcome(
+        story,
+        notice_id=str(found.notice_id),
+        state=found.state,
+        sanction=found.sanction,
+        hold=found.holds[-1] if found.holds else None,
+        broken=broken[found.notice_id],
+        due_on=found.due_on,
+    )

@@ -34,13 +34,14 @@ class Visitor:
             _shown(await browser.get(f"/notices/{notice_id}"))
 
     async def give(self, business_id: str, notice_id: UUID, kind: str, text: str) -> None:
-        """Answer a notice, in text; returns when the inbox has said that it was received.
+        """Open a notice and answer it, in text; returns when the inbox has said that it was received.
 
         Raises:
             NotShown: as for reading; or nothing of that kind may be given.
         """
         at = f"/notices/{notice_id}/answer"
         async with self._signed_in(business_id) as browser:
+            _shown(await browser.get(f"/notices/{notice_id}"))
             form = _shown(await browser.get(at))
             fields = {"csrf": _token(form), "kind": kind, "text": text}
             received = await browser.post(at, files={name: (None, value) for name, value in fields.items()})
