@@ -82,7 +82,8 @@ async def test_what_is_copied_in_names_columns_that_are_there(database: asyncpg.
     assert set(writes.SAVED_COLUMNS) <= set(NOTICE_COLUMNS)
     assert set(writes.EVENT_COLUMNS) == set(await columns_of(database, "notice_event"))
     content = {field.name for field in fields(ContentStored)}
-    assert content == set(await columns_of(database, "notice_content")) - {"first_viewed_at"}
+    first_view = {"first_viewed_at", "first_viewed_by"}
+    assert content == set(await columns_of(database, "notice_content")) - first_view
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
