@@ -17,7 +17,7 @@ _LEVELS = (
     # the line is the address, or begins with it: Postfix, qmail, Yahoo, Exim, Sendmail, OpenSMTPD, Exchange
     re.compile(
         rf"^{_OPEN}(?P<a>{ADDRESS})[\"'>)\]]*(?:\s*$|\s*[:;,(\[]|\s*<{ADDRESS}>|\s*\.\.\.|\s+-+\s|\s+(?:on|failed)\b"
-        r"|\s+[^@\n]{0,40}(?:error|invalid|unknown|reject|full|exceed|unable|\b5\d\d\b))",
+        r"|\s+(?:am|le|el|il|op|em|den|d\.|dnia)\s+\d|\s+[^@\n]{0,40}(?:error|invalid|unknown|reject|full|exceed|unable|\b5\d\d\b))",
         re.IGNORECASE,
     ),
     # the line names its role: MailEnable, LSMTP, HotPOP, IMail, Smtp32, James, Symantec
@@ -25,11 +25,18 @@ _LEVELS = (
         rf"(?:recipients?|address(?:es|ed to|ed)?,?|error-for|rcpt(?: to)?|rcpt|user(?:id)?|undeliver\w*\s+to|mailbox|"
         r"account|"
         rf"deliver\w*[^@\n]{{0,40}}\bto|(?:mail|message|nachricht)\s+(?:to|an|for)|attempts|errors?|list|adress\w*|destinat\w*)"
-        rf"(?:\s+(?:is|are|was|to))?[\s:'\"<\[(=]+(?:(?:smtp|rfc822)[:;]\s*)?<?(?P<a>{ADDRESS})",
+        rf"(?:\s+(?:is|are|was|to|of|for))?[\s:'\"<\[(=]+(?:(?:smtp|rfc822)[:;]\s*)?<?(?P<a>{ADDRESS})",
+        re.IGNORECASE,
+    ),
+    # the words lead to it
+    re.compile(
+        rf"(?:(?:^|\s)(?:to|an|für|for|à|a|al|para|per|aan|bij|til|till|do|dla|na|pre|на|для)\s|[给給向至])\s*[<\"'(]?(?P<a>{ADDRESS})",
         re.IGNORECASE,
     ),
     # the line ends with it: Prodigy, IMail
     re.compile(rf":\s*<?(?P<a>{ADDRESS})>?\s*$", re.IGNORECASE),
+    # beside another form of it: Biglobe
+    re.compile(rf"\[\s*(?P<a>{ADDRESS})\s*\]", re.IGNORECASE),
     # X.400 names of old Exchange
     re.compile(rf"\bsmtp=(?P<a>{ADDRESS})", re.IGNORECASE),
     # a refusal: an SMTP reply or a command of the transcript
@@ -59,7 +66,7 @@ _ROLES = ("postmaster@", "mailer-daemon@", "abuse@", "mdaemon@")
 def clean(address: str) -> str:
     """The bare address in lower case: without brackets, quotes, address type and final dot; empty if it is none."""
     bare = _PREFIX.sub("", address.strip().strip("<>[]()\"' ")).strip("<>.,;: ").lower()
-    return bare if "@" in bare else ""
+    return bare if bare.find("@") > 0 else ""
 
 
 def addresses_in(value: str) -> tuple[str, ...]:
@@ -80,7 +87,9 @@ def failed_addresses(text: str, not_these: Iterable[str], *, surely: bool = Fals
     own_lines = [line for line in lines if not _NAMED_OTHERWISE.search(line)]
     told = [line for line in own_lines if not _IN_PASSING.search(line)]
     mentioned: tuple[str, ...] = ()
-    for level, candidates in zip(_LEVELS, (own_lines, own_lines, told, told, own_lines, own_lines, told), strict=True):
+    for level, candidates in zip(
+        _LEVELS, (own_lines, own_lines, told, told, told, own_lines, own_lines, own_lines, told), strict=True
+    ):
         if surely and level is _LEVELS[-1]:
             break
         found = _once(clean(m.group("a")) for line in candidates for m in level.finditer(line))

@@ -127,10 +127,10 @@ def _told(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _Answ
     """No action was told: Exim's header, then the words."""
     mail, envelope = opened.mail, opened.envelope
     text = families.permanent_sections(opened.text if envelope.daemon else families.unquoted(opened.text))
-    verdict, reasons = families.judge(text, envelope)
     listed = addresses_in(", ".join(mail.all("x-failed-recipients")))
-    if listed and verdict is not Verdict.DELAYED:
-        return Verdict.FINAL, listed, ("X-Failed-Recipients", *reasons)
+    if listed and not families.is_delay(text, envelope):
+        return Verdict.FINAL, listed, ("X-Failed-Recipients",)
+    verdict, reasons = families.judge(text, envelope)
     if replies.is_conversation(mail) and not envelope.sender:
         return (Verdict.UNCLEAR if verdict is Verdict.FINAL else Verdict.OTHER), (), ("conversation",)
     if verdict is Verdict.OTHER and envelope.weight >= _SURELY_A_REPORT:
@@ -155,7 +155,9 @@ def _is_convincing(opened: _Opened, text: str, *, hard: bool) -> bool:
         return True
     if envelope.statistics or not envelope.speaks:
         return False
-    about = envelope.sender and (envelope.subject or envelope.null_path)
+    if not envelope.sender and not envelope.null_path:
+        return False
+    about = envelope.sender and (envelope.strong_subject or envelope.null_path)
     return (about or families.is_about_a_message(text)) and _surely_named(opened, text)
 
 

@@ -20,6 +20,7 @@ from services.bounces.classify.phrases import (
     REFUSAL_LINE,
     REPORTING_SENDER,
     STATISTICS_SUBJECT,
+    STRONG_FAILURE_SUBJECT,
     SUCCESS_SUBJECT,
     SUCCESS_WORDS,
 )
@@ -27,8 +28,8 @@ from services.bounces.classify.replies import is_challenge
 from services.bounces.classify.text import fold, header_text
 from services.kernel.domain.evidence import Verdict
 
-LONGEST_WORDS = 2000
-LAST_WORDS = 500
+LONGEST_WORDS = 1600
+LAST_WORDS = 400
 PERMANENT = "permanent failure in words"
 # Sender or subject alone; a null return path, which replies have as well, needs stronger words.
 _ENOUGH = 2
@@ -60,6 +61,7 @@ class Envelope:
     subject: bool
     report_type: bool
     delay_subject: bool
+    strong_subject: bool
     success_subject: bool
     statistics: bool
     daemon: bool
@@ -77,7 +79,7 @@ class Envelope:
 
 def envelope_of(mail: Part) -> Envelope:
     """Reads sender, path, subject and type; decides nothing."""
-    sender = header_text(mail.header("from")).strip().lower()
+    sender = fold(header_text(mail.header("from"))).strip()
     subject = fold(header_text(mail.header("subject")))[:300]
     told, colon, _ = subject.partition(":")
     own_subject = told if colon and FAILURE_SUBJECT.search(told) else subject
@@ -87,15 +89,22 @@ def envelope_of(mail: Part) -> Envelope:
         subject=bool(FAILURE_SUBJECT.search(subject)),
         report_type=mail.content_type == "multipart/report",
         delay_subject=bool(DELAY_SUBJECT.search(own_subject)),
+        strong_subject=bool(STRONG_FAILURE_SUBJECT.search(subject)),
         success_subject=bool(SUCCESS_SUBJECT.search(own_subject)),
         statistics=bool(STATISTICS_SUBJECT.search(own_subject)),
-        daemon="mailer-daemon" in sender or sender.endswith("<>"),
+        daemon="mailer-daemon" in sender or "mdaemon" in sender or sender.endswith("<>"),
     )
 
 
 def permanent_sections(text: str) -> str:
     """Sendmail lists permanent and transient failures in one mail: the text without the transient section."""
     return _TRANSIENT_SECTION.sub("", text) if _FAILED_SECTION.search(text) else text
+
+
+def is_delay(text: str, envelope: Envelope) -> bool:
+    """Whether the reporter's words speak of delay, and of no permanent failure."""
+    words = _words(text)
+    return (envelope.delay_subject or DELAY_WORDS.search(words)) and not HARD_WORDS.search(words)
 
 
 def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
@@ -114,8 +123,15 @@ def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
     if not (refused or FINAL_WORDS.search(words)):
         told = SUCCESS_WORDS.search(words)
         return (Verdict.DELIVERED, ("words of success",)) if told else (Verdict.OTHER, ())
+    return _failure(words, envelope, hard=hard, refused=refused)
+
+
+def _failure(words: str, envelope: Envelope, *, hard: bool, refused: bool) -> tuple[Verdict, tuple[str, ...]]:
+    """Words of failure: whether they are plain, and a reporter's."""
     if is_challenge(words) and not hard:
         return Verdict.UNCLEAR, ("asks the sender to act",)
+    if SUCCESS_WORDS.search(words) and not refused:
+        return Verdict.UNCLEAR, ("words of success and of failure",)
     if envelope.weight >= _ENOUGH or (envelope.weight and refused):
         return Verdict.FINAL, (PERMANENT if hard else "failure in words",)
     return Verdict.UNCLEAR, ("words of failure from no reporter",)

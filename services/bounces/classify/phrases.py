@@ -22,6 +22,8 @@ _SENDERS = (
     r"mail delivery|delivery (?:sub)?system|delivery.(?:status|report|fail|notif)",  # Exim, Sendmail, Gmail
     r"mail system\b|mail ?server at|post office|internet mail|mail router|<@>|mail ?admin(?:istrator)?|system administrator|\bsysadmin|undeliver|\bndr\b",  # Exchange, Netscape
     r"jetmail|interscan|mail ?marshal|m(?:ail|ime)sweeper|mailscanner|content.?filter|email gateway|groupwise|lsmtp|symantec",  # gateways
+    r"system ?administrator|systembe?heerder|systeembeheerder|systemadministrat|administrateur systeme|administrador d[eo]l? sistema|amministratore sistema|administrator systemu|system attendant",  # Exchange
+    r"\badmin@|-admin@|listserv@|majordomo@|sympa@|lyris|-bounces@|sieve|\bowner-",  # mailing lists, which refuse
     r"microsoft ?exchange|microsoft outlook|exchange@|bounce@|bounce-?notification",  # Exchange, Office 365, providers
 )
 _FAILURE_SUBJECTS = (
@@ -29,6 +31,9 @@ _FAILURE_SUBJECTS = (
     r"deliver\w* (?:has |status )?(?:notification|report|problem|error|fail\w*)|fail\w* (?:notice|delivery|mail)",  # all
     r"returned? (?:mail|message|to sender)|mail (?:system )?(?:error|failure)|message (?:delivery )?fail",  # Sendmail
     r"(?:mail|message) could not be|error sending your|permanent (?:delivery )?fail|processing error",  # MDaemon, usa.net
+)
+# These occur in the subjects of others as well.
+_WEAK_FAILURE_SUBJECTS = (
     r"user unknown|unknown user|rejected|refused|are not (?:a )?member|not allowed to post|(?:blocked|banned) contents|message blocked",  # MDaemon, mailing lists
 )
 _FINAL = (
@@ -43,7 +48,7 @@ _FINAL = (
     ),  # Exchange, I305M, Outlook
     r"delevery to the following recipients",  # the same, as one system spells it
     r"did not (?:reach|receive)|(?:can|ca|could) not be reached|not (?:be )?delivered",  # Exchange, Netscape
-    r"undeliver(?:able|ed)|(?:is|was|are|been|being) (?:returned|rejected|bounced)|returned to (?:you|sender)",  # all
+    r"undeliver(?:able|ed)|(?:is|was|are|were|been|being) (?:automatically )?(?:returned|rejected|bounced)|returned to (?:you|sender)",  # all
     r"(?:was|were) rejected by|returned because|returned permanent",  # EZweb, usa.net
     r"(?:following|these) (?:e-?mail )?(?:address|recipient|user)(?:es|s)?(?:\(e?s\))? (?:failed|was|were|had|returned)",
     r"error (?:has )?(?:occurred )?(?:while |in |with )?(?:attempting to |trying to )?deliver",  # OpenSMTPD, DragonFly
@@ -96,7 +101,7 @@ _SUCCESS_SUBJECTS = (
 )
 # Reports about many mails, to those who run mailings and servers.
 _STATISTICS_SUBJECT = (
-    r"\b(?:hourly|daily|weekly|monthly|statistics|stats|summary|digest|totals?|top \d+|campaign|logwatch)\b"
+    r"\b(?:hourly|daily|weekly|monthly|statistics|stats|summary|digest|totals?|top \d+|campaign|logwatch|connections)\b"
 )
 # A mail system speaks to the one who sent, or shows its own dialogue.
 _ABOUT_A_MESSAGE = (
@@ -182,7 +187,8 @@ def _words(
 
 REPORTING_SENDER = _any(_SENDERS)
 DAEMON = re.compile(r"mailer.?daemon|mail delivery (?:sub)?system", re.IGNORECASE)
-FAILURE_SUBJECT = _words(_FAILURE_SUBJECTS, FAILED, FAILED_IN_OTHER_SCRIPTS)
+STRONG_FAILURE_SUBJECT = _words(_FAILURE_SUBJECTS, FAILED, FAILED_IN_OTHER_SCRIPTS)
+FAILURE_SUBJECT = _words((*_FAILURE_SUBJECTS, *_WEAK_FAILURE_SUBJECTS), FAILED, FAILED_IN_OTHER_SCRIPTS)
 DELAY_SUBJECT = _words(_DELAY_SUBJECTS, DELAYED, DELAYED_IN_OTHER_SCRIPTS)
 AUTO_REPLY_SUBJECT = _any(_AUTO_REPLY_SUBJECTS)
 FINAL_WORDS = _words(_FINAL, FAILED, FAILED_IN_OTHER_SCRIPTS)
