@@ -17,10 +17,12 @@ from services.kernel.domain.holds import HoldKind
 from services.kernel.domain.notice import State
 from services.kernel.runtime.batch import run_batch
 from services.kernel.runtime.effects import Writing, place_hold, unserve
+from services.kernel.runtime.items import items_of
 from services.renderer.handler import Renderer
+from services.responses.handler import Responses
 from tests.doors.conftest import serving
-from tests.handlers.bench import IDS, LIBRARY_HERE, item
-from tests.rig.intake import Keeping, door, sent_as
+from tests.handlers.bench import IDS, LIBRARY_HERE, delivery, item
+from tests.rig.intake import Keeping, door, event, sent_as, written
 from tests.rig.notices import make, notice_of
 from tests.rig.system import fee_outstanding
 
@@ -140,3 +142,25 @@ async def test_the_root_of_a_day_is_shown_to_every_source(client: httpx2.AsyncCl
     assert answer.status_code == 200
     assert json.loads(answer.content)["root"] == "07" * 32
     assert (await client.get(f"/v1/evidence-roots/{yesterday + timedelta(days=1)}")).status_code == 404
+
+
+async def test_a_notice_asked_for_and_taken_back_over_http_tells_its_whole_story(ledger: PostgresLedger) -> None:
+    broker = Keeping()
+    handlers = {
+        "notice.requested.v1": Renderer(LIBRARY_HERE, IDS, batch=10),
+        "response.received.v1": Responses(LIBRARY_HERE, IDS, patience=timedelta(seconds=1)),
+    }
+    about = {"source_ref": "story", "reason": "issued in error", "requested_by": "ann"}
+    withdrawn = {"type": "withdrawal.requested.v1", "source": "fees", "data": about}
+    for said in (fee_outstanding("story"), withdrawn):
+        async with serving(door(ledger, broker)) as url, httpx2.AsyncClient(base_url=url, headers=sent_as()) as client:
+            assert (await client.post("/v1/events", content=written(event(said)))).status_code == 202
+        for message in broker.sent:  # as the workers take them from their queues
+            handler = handlers[message.routing_key]
+            await run_batch(ledger, handler, items_of(delivery(message.body, message.routing_key), handler.consumer))
+        broker.sent.clear()
+    async with serving(door(ledger, broker)) as url, httpx2.AsyncClient(base_url=url, headers=sent_as()) as client:
+        shown = (await client.get("/v1/notices?source_ref=story")).json()
+    assert shown["state"] == "withdrawn"
+    assert [each["type"] for each in shown["told"]] == ["notice.accepted.v1", "notice.withdrawn.v1"]
+    assert await ledger.pool.fetchval("SELECT state FROM raw_evidence WHERE source_ref = 'story'") == "processed"

@@ -54,3 +54,12 @@ def test_redelivered_messages_go_alone_and_in_the_order_in_which_all_came() -> N
 
     came = [numbered(tag, redelivered=tag in {3, 4, 7}) for tag in range(1, 9)]
     assert [[each.tag for each in group] for group in _groups(came)] == [[1, 2], [3], [4], [5, 6], [7], [8]]
+
+
+async def test_a_strangers_evidence_does_not_take_the_id_that_it_names(bench: Bench, intake: Intake) -> None:
+    """Else its owner, who comes over HTTP, would be told that the event is known."""
+    body = json.dumps({"specversion": "1.0", "id": "pay-1", **paid("one")}).encode()
+    came = replace(delivery(body, "obligation.satisfied.v1"), user_id="registry")
+    await bench.run(intake, items_of(came, "intake"))
+    row = await bench.ledger.pool.fetchrow("SELECT source, event_id, state FROM raw_evidence")
+    assert tuple(row) == ("fees", None, "refused")

@@ -51,9 +51,6 @@ class Keeping:
         self.sent += () if self.away else messages
         return set() if self.away else {message.key for message in messages}
 
-    def types(self) -> list[str]:
-        return [message.type for message in self.sent]
-
 
 def door(ledger: PostgresLedger, broker: Any, **settings: Any) -> WebWorker:
     parts = Parts(ledger, broker, library(), SystemIds(), Measures(), WorkerSettings())
