@@ -39,6 +39,8 @@ _A_MESSAGE = 50
 """Items in one message: a worker that dies over it does no more than these again."""
 _OUT = 200
 """Events to one upstream that are handed out at a time: a slow one must not fill the queue."""
+_OUT_AGAIN = 60.0
+"""Seconds after which these are handed out again: they may have to wait for their turn."""
 _SAID = {"amqp", "http", "inbox"}
 """The doors of those who say something about a notice; the others bring reports of mail."""
 _T = TypeVar("_T")
@@ -91,7 +93,7 @@ class Relay:
     async def webhooks(self) -> bool:
         """Hand out what upstreams must be told by webhook; one message names events to one of them."""
         async with self._ledger.begin() as tx:
-            owed = await tx.webhooks_due(_OUT, self._settings.again)
+            owed = await tx.webhooks_due(_OUT, _OUT_AGAIN)
             trial = (await tx.clock()).trial
             unsent = await tx.write(
                 [

@@ -19,7 +19,7 @@ from services.kernel.runtime.consumer import Consumer
 from services.kernel.runtime.items import Item, failed_id_of, items_of
 from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.publishing import publish_unsent
-from services.webhooks.handler import Told, Webhooks
+from services.webhooks.handler import Outcome, Webhooks
 from services.webhooks.posting import Posting, lasting
 
 log = structlog.get_logger()
@@ -59,7 +59,9 @@ class Courier(Consumer):
             await lasting(lambda: self._ledger.begin_again(failed_id))
         items = items_of(delivery, self.handler.consumer)
         urls = await self._posting.urls([item.key.subject.int for item in items if not item.faults])
-        ends = await asyncio.gather(*(self._one(item, urls) for item in items), return_exceptions=True)
+        to_post = [item for item in items if item.key.subject.int in urls]
+        await self._record([item for item in items if item not in to_post], None)
+        ends = await asyncio.gather(*(self._one(item, urls) for item in to_post), return_exceptions=True)
         faults = [end for end in ends if isinstance(end, BaseException)]
         for fault in faults:
             if not isinstance(fault, asyncio.CancelledError):
@@ -69,14 +71,14 @@ class Courier(Consumer):
                 await subscription.settle([delivery])
 
     async def _one(self, item: Item, urls: Mapping[int, str]) -> None:
-        handler = Webhooks(self._ids, await self._told(item.key.subject.int, urls))
-        with self._measures.batch(handler.consumer, 1):
-            unsent = await lasting(lambda: run_batch(self._ledger, handler, [item]))
+        outbox_id = item.key.subject.int
+        await self._posting.tell(outbox_id, urls[outbox_id], lambda outcome: self._record([item], outcome))
+
+    async def _record(self, items: Sequence[Item], outcome: Outcome) -> None:
+        if not items:
+            return
+        handler = Webhooks(self._ids, outcome)
+        with self._measures.batch(handler.consumer, len(items)):
+            unsent = await lasting(lambda: run_batch(self._ledger, handler, items))
         with suppress(LedgerUnavailable):  # what is not marked as sent stays in the outbox, and `relay` sends it
             await publish_unsent(self._broker, self._ledger, unsent)
-
-    async def _told(self, outbox_id: int, urls: Mapping[int, str]) -> Told | Exception | None:
-        try:
-            return await self._posting.tell(outbox_id, urls[outbox_id]) if outbox_id in urls else None
-        except Exception as fault:  # noqa: BLE001 -- becomes this item's failure, with its stack
-            return fault

@@ -20,7 +20,7 @@ from services.webhooks.poster import Answer
 HOP = "delivery.queued.v1"
 _WAIT_MOST = 6 * 3600.0
 """Seconds that a receiver may put us off for."""
-_AGAIN = 30.0
+_AGAIN = 60.0
 """Seconds after which `relay` hands out again what was handed out here and lost."""
 
 
@@ -32,21 +32,21 @@ class Told:
     answer: Answer
 
 
-class Webhooks(Quiet):
-    """Records what came of one post.
+Outcome = Told | Exception | None
+"""What came of one post. None: there was nothing to post, or it is in work elsewhere. An exception: posting raised."""
 
-    `told` None: there was nothing to post, or it is being posted elsewhere. An exception: posting raised, which counts
-    as this item's failure.
-    """
+
+class Webhooks(Quiet):
+    """Records what came of one post; one that raised counts as its item's failure."""
 
     consumer = "webhooks"
     batch = 1
 
-    def __init__(self, ids: Ids, told: Told | Exception | None = None) -> None:
+    def __init__(self, ids: Ids, told: Outcome = None) -> None:
         self._ids, self._told = ids, told
 
     async def decide(self, tx: WebhookFacts, items: Sequence[Item]) -> Sequence[Decision]:
-        """One decision for the one item."""
+        """One decision an item; there is one, unless there was nothing to post."""
         if isinstance(self._told, Exception):
             raise self._told
         return [done() if self._told is None else await self._one(tx, item, self._told) for item in items]

@@ -18,7 +18,7 @@ from pydantic_core import from_json
 
 from schemas.cloudevents import CONTENT_TYPE
 from services.kernel.ledger import Ledger, LedgerRerun, LedgerUnavailable, WebhookClaim
-from services.webhooks.handler import Told
+from services.webhooks.handler import Outcome, Told
 from services.webhooks.lanes import Lane, Lanes
 from services.webhooks.poster import Answer, Poster, reach_of
 from services.webhooks.settings import WebhookSettings
@@ -26,7 +26,7 @@ from services.webhooks.signing import signed
 
 log = structlog.get_logger()
 T = TypeVar("T")
-LEASE_MARGIN = 15.0
+LEASE_MARGIN = 30.0
 """Seconds that a claim outlasts the longest post."""
 _AWAY_PAUSE = 1.0
 _NOT_TRIED = Answer(None, "not tried: nothing has got through to its receiver lately")
@@ -44,31 +44,42 @@ class Posting:
         self._in_work: set[int] = set()
 
     async def urls(self, outbox_ids: Sequence[int]) -> dict[int, str]:
-        """Where those of these events that are still owed must go."""
+        """Where those of these events must go that are still owed, and not in work here already."""
+        idle = [outbox_id for outbox_id in outbox_ids if outbox_id not in self._in_work]
 
         async def asked() -> dict[int, str]:
             async with self._ledger.begin() as tx:
-                return await tx.webhook_urls(outbox_ids)
+                return await tx.webhook_urls(idle)
 
         return await lasting(asked)
 
-    async def tell(self, outbox_id: int, url: str) -> Told | None:
-        """Post one event; None if it is owed no more, or is in work already, here or in another process."""
+    async def tell(self, outbox_id: int, url: str, record: Callable[[Outcome], Awaitable[None]]) -> None:
+        """Post one event and record what came of it, all in its turn: no more are posted than are recorded.
+
+        `record` gets None if the event is owed no more, or is in work already, here or in another process.
+        """
         if outbox_id in self._in_work:
-            return None
+            await record(None)
+            return
         self._in_work.add(outbox_id)
         try:
-            return await self._in_turn(outbox_id, self._lanes.of(url))
+            await self._in_turn(outbox_id, self._lanes.of(url), record)
         finally:
             self._in_work.discard(outbox_id)
 
-    async def _in_turn(self, outbox_id: int, lane: Lane) -> Told | None:
+    async def _in_turn(self, outbox_id: int, lane: Lane, record: Callable[[Outcome], Awaitable[None]]) -> None:
         await self._turn(lane)
+        try:
+            await record(await self._told(outbox_id, lane))
+        finally:
+            lane.turns.release()
+
+    async def _told(self, outbox_id: int, lane: Lane) -> Outcome:
         try:
             claim = await lasting(lambda: self._claimed(outbox_id))
             return None if claim is None else Told(claim, await self._answer(lane, claim))
-        finally:
-            lane.turns.release()
+        except Exception as fault:  # noqa: BLE001 -- becomes this event's failure, with its stack
+            return fault
 
     def give_up_waiting(self) -> None:
         """Cancel what waits for its turn; what is being posted goes on."""
