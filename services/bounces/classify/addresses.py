@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _ATEXT = r"[\w!#$%&'*+/=?^`{|}~-]"
 ADDRESS = rf"(?:\"[^\"\n]{{1,64}}\"|{_ATEXT}(?:{_ATEXT}|\.){{0,160}})@(?:\w[\w-]{{0,62}}\.){{1,9}}\w[\w-]{{0,62}}"
@@ -44,6 +44,7 @@ _LEVELS = (
     # any other
     re.compile(rf"(?P<a>{ADDRESS})"),
 )
+_LISTED = re.compile(rf"[\"'>)\]]*\s*[,;]\s*(?:and\s+)?[\"'<(]*(?P<a>{ADDRESS})", re.IGNORECASE)
 _RECAP_TO = re.compile(rf"^\s*to\s*:\s*[^@\n]{{0,60}}?<?(?P<a>{ADDRESS})", re.IGNORECASE)
 _NAMED_OTHERWISE = re.compile(
     r"^[\s>]*(?:to|cc|from|sender|reply-to|subject|sent|date|message-id|mail from|return-path|references"
@@ -92,7 +93,7 @@ def failed_addresses(text: str, not_these: Iterable[str], *, surely: bool = Fals
     ):
         if surely and level is _LEVELS[-1]:
             break
-        found = _once(clean(m.group("a")) for line in candidates for m in level.finditer(line))
+        found = _once(clean(a) for line in candidates for m in level.finditer(line) for a in _with_listed(m))
         wanted = tuple(a for a in found if a not in excluded and not a.startswith(_ROLES))
         if wanted:
             return wanted
@@ -102,6 +103,14 @@ def failed_addresses(text: str, not_these: Iterable[str], *, surely: bool = Fals
         return ()
     # A mail to oneself fails as well: then the address that was set aside is the one.
     return tuple(a for a in recap if a not in excluded) or mentioned
+
+
+def _with_listed(found: re.Match[str]) -> Iterator[str]:
+    """The address, and those that follow it in a list on the same line."""
+    match: re.Match[str] | None = found
+    while match:
+        yield match.group("a")
+        match = _LISTED.match(found.string, match.end("a"))
 
 
 def local_names(text: str, reporter: str) -> tuple[str, ...]:

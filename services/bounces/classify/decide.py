@@ -97,7 +97,8 @@ def _reports(opened: _Opened, status: str) -> tuple[report.RecipientReport, ...]
 
 def _standard(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _Answer | None:
     """RFC 3464: one failed recipient makes the report final, for the failed ones only."""
-    if replies.is_conversation(opened.mail) and opened.mail.content_type != "multipart/report" and reports:
+    forwarded = replies.is_conversation(opened.mail) or (opened.mail.header("from") and not opened.envelope.weight)
+    if reports and forwarded and opened.mail.content_type != "multipart/report":
         return Verdict.UNCLEAR, (), ("report forwarded by a person",)
     for outcome, verdict in _ORDER:
         told = [r for r in reports if r.outcome == outcome]

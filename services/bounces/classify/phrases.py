@@ -63,6 +63,7 @@ _FINAL = (
     r"not (?:exactly )?(?:a )?(?:recogni[sz]ed|exist|valid|listed|found|match|known)",  # Exchange, Notes
     r"(?:no such|unknown|invalid|no valid|not our) (?:user|recipient|mailbox|address|account|person|customer)",  # all
     r"(?:user|recipient|mailbox|address|account)s?(?: name)? (?:is |was )?(?:unknown|invalid|disabled|full|rejected|not )",
+    r"(?:user|recipient|mailbox|address|account|domain)s? (?:has been |have been |is |was )?(?:no longer|suspended|disabled|deactivated|closed|terminated|deleted|inactive)",
     r"(?:over|exceed\w*|out of)(?: \w+){0,3} (?:quota|disk|storage|size|limit)|quota (?:usage |is |has been )?exceeded",  # quota
     r"mailbox.{0,20} full|(?:final e-?mail delivery point)",  # quota; phquery
     r"not (?:a )?member|not allowed to post|not permitted to post|unsubscribed address",  # mailing lists that refuse
@@ -105,7 +106,7 @@ _STATISTICS_SUBJECT = (
 )
 # A mail system speaks to the one who sent, or shows its own dialogue.
 _ABOUT_A_MESSAGE = (
-    r"your (?:e-?)?(?:mail|message|letter)|(?:message|mail) (?:that )?you (?:have )?(?:sent|wrote)|you are not (?:a |allowed|permitted)",
+    r"your (?:e-?)?(?:mail|message|letter)s?\b|(?:message|mail) (?:that )?you (?:have )?(?:sent|wrote)|you are not (?:a |allowed|permitted)",
     r"(?:e-?mail|message|mail) below|failed (?:address|recipient)|undeliver\w* (?:mail|message|to)|unable to deliver|could not deliver (?:the|this|your) (?:e-?)?m",
     r"(?:following|these|enclosed|attached|above) (?:e-?mail |mail )?(?:recipient|address|user|message|mail|destination)s?",
     r"(?:this|the following) (?:e-?mail|message|mail) (?:was|could|can|has|is|to)|rcpt to\b|in reply to|remote (?:host|server) (?:said|returned)",

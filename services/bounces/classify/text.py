@@ -19,6 +19,7 @@ MOST_LINES = 400
 MOST_TEXTS = 4
 
 _LINE_TAG = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d|/?table|/?pre)\b[^>]{0,400}>", re.IGNORECASE)
+_CELL_TAG = re.compile(r"</?t[dh]\b[^>]{0,400}>", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(?:(style|script|head|title)\b|!--)", re.IGNORECASE)
 # An address in angle brackets is no tag: it is what is looked for.
 _TAG = re.compile(r"<(?![^\s<>\"'=]{1,120}@)/?[a-z!?][^<>]{0,2000}>", re.IGNORECASE)
@@ -79,7 +80,7 @@ _HTML_STARTS = ("<!doctype html", "<html><head><t", "<html>\n<head>\n")
 
 def _unmarked(text: str) -> str:
     lines = _LINE_TAG.sub("\n", _seen(text[:LONGEST_HTML]))
-    return html.unescape(_TAG.sub("", lines)).replace("\xa0", " ")
+    return html.unescape(_TAG.sub("", _CELL_TAG.sub(" ", lines))).replace("\xa0", " ")
 
 
 def _seen(text: str) -> str:

@@ -33,7 +33,7 @@ LOGGABLE = frozenset(
     count total items batch size bytes attempt attempts taken settled requeued published unsent unconfirmed refused
     retried dead fired waited blocked sent held served unserved replayed due claimed rescued seq version
     deadline_version seconds milliseconds after_seconds age_seconds linger_seconds due_at deadline_at at on
-    host port pid folder file line zone
+    host port door pid folder file line zone
     """.split()  # noqa: SIM905 -- read as prose
 )
 _EVENT = re.compile(r"[a-z][a-z0-9_-]*\.[a-z][a-z0-9_-]*")
