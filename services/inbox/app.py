@@ -25,6 +25,7 @@ from services.kernel.adapters.web.forms import FormUnreadable
 from services.kernel.adapters.web.headers import SecurityHeaders
 from services.kernel.adapters.web.limits import BodyTooLong
 from services.kernel.ledger import LedgerRerun, LedgerUnavailable
+from services.kernel.runtime.fault import Fault
 from services.kernel.runtime.logging import logger
 
 _RERUNS = 5
@@ -97,7 +98,7 @@ async def _shown(visit: Visit, page: Page) -> Response:
         if visit.session is None and not page.alone:
             return _sign_in_first(visit)
         return await _again(visit, page)
-    except (Problem, LedgerUnavailable, LedgerRerun, BodyTooLong, FormUnreadable, ClientDisconnect) as fault:
+    except (Problem, Fault, LedgerUnavailable, LedgerRerun, BodyTooLong, FormUnreadable, ClientDisconnect) as fault:
         return visit.problem(_problem(fault))
 
 
@@ -132,6 +133,8 @@ def _problem(fault: Exception) -> Problem:
             return fault
         case LedgerUnavailable() | LedgerRerun():
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", _AGAIN_SECONDS)
+        case Fault():  # the sign-in must not be used here
+            return Problem(HTTPStatus.FORBIDDEN, "not_allowed")
         case BodyTooLong():
             return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
         case _:

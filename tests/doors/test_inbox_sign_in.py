@@ -179,6 +179,18 @@ async def test_a_trials_sign_in_is_for_this_machine_alone(bench: Bench, host: st
         await way.people()
 
 
+async def test_a_trials_sign_in_is_refused_at_each_use_once_the_database_is_no_trials(bench: Bench) -> None:
+    async with opened(bench) as inbox:
+        await inbox.fee("one")
+        await bench.ledger.pool.execute(
+            "CREATE OR REPLACE FUNCTION is_trial() RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT false $$"
+        )
+        reader = inbox.reader()
+        assert (await reader.get("/sign-in")).status_code == 403
+        assert (await reader.post("/sign-in", person="trial:B-one")).status_code == 403
+        assert await bench.value("SELECT count(*) FROM web_session") == 0
+
+
 async def test_nobody_signs_in_as_a_person_whom_the_trial_does_not_have(bench: Bench) -> None:
     async with opened(bench) as inbox:
         await inbox.fee("one")
