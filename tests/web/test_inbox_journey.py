@@ -85,6 +85,7 @@ async def inbox(
         pages = system.spawn(
             "inbox", DULY_INBOX_PORT=str(port), DULY_OIDC_ISSUER=oidc_provider.issuer,
             DULY_OIDC_CLIENT_ID=client.client_id, DULY_OIDC_CLIENT_SECRET=client.secret,
+            DULY_INBOX_SIGN_INS_PER_MINUTE="600",
         )  # fmt: skip
         await system.ready(pages, *map(system.spawn, WORKERS))
         yield Inbox(system, oidc_provider, url)
