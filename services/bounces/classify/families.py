@@ -19,6 +19,7 @@ from services.bounces.classify.phrases import (
     HARD_WORDS,
     REFUSAL_LINE,
     REPORTING_SENDER,
+    RETURNED_SUBJECT,
     STATISTICS_SUBJECT,
     STRONG_FAILURE_SUBJECT,
     SUCCESS_SUBJECT,
@@ -62,6 +63,7 @@ class Envelope:
     report_type: bool
     delay_subject: bool
     strong_subject: bool
+    returned_subject: bool
     success_subject: bool
     statistics: bool
     daemon: bool
@@ -90,6 +92,7 @@ def envelope_of(mail: Part) -> Envelope:
         report_type=mail.content_type == "multipart/report",
         delay_subject=bool(DELAY_SUBJECT.search(own_subject)),
         strong_subject=bool(STRONG_FAILURE_SUBJECT.search(subject)),
+        returned_subject=bool(RETURNED_SUBJECT.search(own_subject)),
         success_subject=bool(SUCCESS_SUBJECT.search(own_subject)),
         statistics=bool(STATISTICS_SUBJECT.search(own_subject)),
         daemon="mailer-daemon" in sender or "mdaemon" in sender or sender.endswith("<>"),
@@ -116,7 +119,8 @@ def judge(text: str, envelope: Envelope) -> tuple[Verdict, tuple[str, ...]]:
     words = _words(text)
     hard = bool(HARD_WORDS.search(words))
     if envelope.delay_subject or DELAY_WORDS.search(words):
-        return (Verdict.UNCLEAR, ("words of delay and of failure",)) if hard else (Verdict.DELAYED, ("words of delay",))
+        both = hard or (envelope.returned_subject and not envelope.delay_subject)
+        return (Verdict.UNCLEAR, ("words of delay and of failure",)) if both else (Verdict.DELAYED, ("words of delay",))
     if envelope.success_subject and not hard:
         return Verdict.DELIVERED, ("subject of success",)
     refused = hard or bool(REFUSAL_LINE.search(words))

@@ -32,6 +32,10 @@ _FAILURE_SUBJECTS = (
     r"returned? (?:mail|message|to sender)|mail (?:system )?(?:error|failure)|message (?:delivery )?fail",  # Sendmail
     r"(?:mail|message) could not be|error sending your|permanent (?:delivery )?fail|processing error",  # MDaemon, usa.net
 )
+# Nothing is returned while it is being tried.
+_RETURNED_SUBJECT = (
+    r"return(?:ed|ing) (?:mail|message|to)|undeliverable|\(failure\)|failure notice|unzustellbar|non remis"
+)
 # These occur in the subjects of others as well.
 _WEAK_FAILURE_SUBJECTS = (
     r"user unknown|unknown user|rejected|refused|are not (?:a )?member|not allowed to post|(?:blocked|banned) contents|message blocked",  # MDaemon, mailing lists
@@ -196,6 +200,7 @@ FINAL_WORDS = _words(_FINAL, FAILED, FAILED_IN_OTHER_SCRIPTS)
 HARD_WORDS = _words(_HARD, (), ("неустранимая", "永久", "постоянная ошибка"))
 DELAY_WORDS = _words(_DELAY, DELAYED, DELAYED_IN_OTHER_SCRIPTS)
 SUCCESS_SUBJECT = _any(_SUCCESS_SUBJECTS)
+RETURNED_SUBJECT = re.compile(_RETURNED_SUBJECT)
 STATISTICS_SUBJECT = re.compile(_STATISTICS_SUBJECT)
 ABOUT_A_MESSAGE = _words(
     _ABOUT_A_MESSAGE,
