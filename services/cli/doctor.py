@@ -50,6 +50,7 @@ def _settings() -> Iterator[Check]:
     from services.deadlines.settings import DeadlinesSettings  # noqa: PLC0415 -- heavy
     from services.inbox.settings import InboxSettings, OidcSettings  # noqa: PLC0415 -- heavy
     from services.intake.settings import IntakeSettings  # noqa: PLC0415 -- heavy
+    from services.kernel.adapters.embedded.mailbox_view.settings import MailboxViewSettings  # noqa: PLC0415 -- heavy
     from services.kernel.runtime import settings  # noqa: PLC0415 -- heavy
     from services.notifier.settings import NotifierSettings  # noqa: PLC0415 -- heavy
     from services.relay.settings import RelaySettings  # noqa: PLC0415 -- heavy
@@ -58,8 +59,8 @@ def _settings() -> Iterator[Check]:
 
     models: tuple[type[settings.Settings], ...] = (
         settings.DatabaseSettings, settings.BrokerSettings, settings.WorkerSettings, settings.LibrarySettings,
-        CallbacksSettings, DeadlinesSettings, InboxSettings, IntakeSettings, NotifierSettings, RelaySettings,
-        ResponsesSettings, WebhookSettings, *([OidcSettings] if os.environ.get("DULY_INBOX_PORT") else []),
+        CallbacksSettings, DeadlinesSettings, InboxSettings, IntakeSettings, MailboxViewSettings, NotifierSettings,
+        RelaySettings, ResponsesSettings, WebhookSettings, *([OidcSettings] if os.environ.get("DULY_INBOX_PORT") else []),
     )  # fmt: skip
     sound = True
     for model in models:

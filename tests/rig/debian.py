@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +22,7 @@ def install(package: str) -> bool:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return False
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with _no_services_started():
+    with _one_at_a_time(), _no_services_started():
         subprocess.run(["apt-get", "update", "-q"], env=quiet, check=True, capture_output=True)
         command = ["apt-get", "install", "-yq", "--no-install-recommends", package]
         subprocess.run(command, env=quiet, check=True, capture_output=True)
@@ -30,6 +32,14 @@ def install(package: str) -> bool:
 def do_without(how_to: str) -> NoReturn:
     """Skip what needs the missing program, and say how to get it; in CI that is a failure."""
     (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(how_to)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Tests run side by side, and apt-get waits for nobody."""
+    with Path(tempfile.gettempdir(), "duly-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
