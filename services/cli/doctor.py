@@ -60,7 +60,8 @@ def _settings() -> Iterator[Check]:
     models: tuple[type[settings.Settings], ...] = (
         settings.DatabaseSettings, settings.BrokerSettings, settings.WorkerSettings, settings.LibrarySettings,
         CallbacksSettings, DeadlinesSettings, InboxSettings, IntakeSettings, MailboxViewSettings, NotifierSettings,
-        RelaySettings, ResponsesSettings, WebhookSettings, *([OidcSettings] if os.environ.get("DULY_INBOX_PORT") else []),
+        RelaySettings, ResponsesSettings, WebhookSettings,
+        *([OidcSettings] if os.environ.get("DULY_INBOX_PORT") else []),
     )  # fmt: skip
     sound = True
     for model in models:
