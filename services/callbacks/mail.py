@@ -8,6 +8,7 @@ Standards: RFC 5321, 2033, 1870, 2034, 2920, 6152, 6531. Settings: `services/cal
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -109,6 +110,7 @@ class MailDoor:
         Raises:
             Fault: a port is taken, or the host is not ours.
         """
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's: a line for each stray command
         servers = [await self._listen(each) for each in self._listeners]
         ended = asyncio.Event()
         async with asyncio.TaskGroup() as group:  # if what commits breaks, the door closes, and the process ends
