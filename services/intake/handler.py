@@ -79,7 +79,7 @@ class Intake(Quiet):
             source = self._library.source(item.key.source)
         except NotInLibrary as missing:
             return missing.reason
-        user = item.delivery.user_id
+        user = item.user
         return None if source.speaks_as(user) else f"the broker user {user!r} does not speak for {source.name}"
 
     def _turn_away(self, item: Item, fault: str, *, trial: bool) -> Decision:
@@ -89,6 +89,7 @@ class Intake(Quiet):
             fault,
             self._row(item, state="refused"),
             announce("evidence.refused.v1", told, event_id=event_id, trial=trial, to=item.key.source),
+            strangers=True,
         )
 
     def _mark(self, item: Item, mark: MarkSentV1) -> Decision:

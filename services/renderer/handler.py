@@ -66,22 +66,22 @@ class Renderer(Quiet):
         envelope = item.envelope
         if envelope is None or envelope.type != REQUESTED or envelope.data == {}:
             return dead("; ".join(item.faults))
-        sender, clock = Sender(envelope.source, item.delivery.user_id), await tx.clock()
+        sender, clock = Sender(envelope.source, item.user), await tx.clock()
         reasons = [*item.faults, *judge_unread(self._library, sender, envelope.data, item.faults, clock.legal)]
         reference = _reference(envelope.data.get("source_ref"))
         if reference and not is_stranger(self._library, sender):
             pair = (envelope.source, reference)
             reasons += _differences((await tx.known_requests([pair])).get(pair), envelope)
-        return self._refuse(envelope, reference, reasons, trial=clock.trial)
+        return self._refuse(envelope, reference, reasons, sender, trial=clock.trial)
 
     def _one(self, item: Item, known: KnownRequest | None, clock: Clock) -> Decision:
         envelope, request = _sound(item)
         data = cast("dict[str, Json]", envelope.data)
-        sender = Sender(envelope.source, item.delivery.user_id)
+        sender = Sender(envelope.source, item.user)
         try:
             hashed = data_hash(data)
         except NotCanonical as fault:
-            return self._refuse(envelope, request.source_ref, [str(fault)], trial=clock.trial)
+            return self._refuse(envelope, request.source_ref, [str(fault)], sender, trial=clock.trial)
         if known is not None and is_stranger(self._library, sender):
             known = None  # who asks may not see it; the judgement below refuses
         if known is not None and known.notice.data_hash == hashed:
@@ -89,15 +89,18 @@ class Renderer(Quiet):
         terms = judge(self._library, sender, request, clock.legal)
         if known is not None or isinstance(terms, list):
             reasons = [*_differences(known, envelope), *(terms if isinstance(terms, list) else ())]
-            return self._refuse(envelope, request.source_ref, reasons, trial=clock.trial)
+            return self._refuse(envelope, request.source_ref, reasons, sender, trial=clock.trial)
         return self._render(envelope, request, terms, hashed, clock)
 
-    def _refuse(self, envelope: Envelope, source_ref: str | None, reasons: list[str], *, trial: bool) -> Decision:
+    def _refuse(
+        self, envelope: Envelope, source_ref: str | None, reasons: list[str], sender: Sender, *, trial: bool
+    ) -> Decision:
         told = NoticeRefusedV1(source_ref=source_ref, reasons=tuple(reason[:1000] for reason in reasons))
         event_id = f"{envelope.source}:{envelope.id}:refused"
         return refused(
             "; ".join(reasons),
             announce("notice.refused.v1", told, event_id=event_id, cause=envelope, trial=trial, to=envelope.source),
+            strangers=is_stranger(self._library, sender),
         )
 
     def _render(

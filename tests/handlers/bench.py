@@ -107,6 +107,6 @@ class Bench:
     async def again(self, failed_id: UUID) -> Item:
         """A failed item as `relay` sends it again."""
         row = await self.ledger.pool.fetchrow("SELECT * FROM failed_item WHERE failed_id = $1", failed_id)
-        headers = {FAILED_ID: str(failed_id), ATTEMPTS: str(row["attempts"])}
+        headers = {**json.loads(row["headers"]), FAILED_ID: str(failed_id), ATTEMPTS: str(row["attempts"])}
         (one,) = items_of(delivery(row["body"], row["type"], headers), row["worker"])
         return one

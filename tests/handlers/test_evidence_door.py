@@ -13,7 +13,7 @@ from services.kernel.ports import Delivery
 from services.kernel.runtime.consumer import _groups
 from services.kernel.runtime.items import FAILED_ID, items_of
 from tests.handlers.bench import IDS, LIBRARY_HERE, Bench, delivery, item
-from tests.rig.system import paid
+from tests.rig.system import fee_outstanding, paid
 
 OPEN = "SELECT state FROM raw_evidence WHERE type = 'undecodable'"
 
@@ -63,3 +63,41 @@ async def test_a_strangers_evidence_does_not_take_the_id_that_it_names(bench: Be
     await bench.run(intake, items_of(came, "intake"))
     row = await bench.ledger.pool.fetchrow("SELECT source, event_id, state FROM raw_evidence")
     assert tuple(row) == ("fees", None, "refused")
+
+
+@pytest.mark.parametrize("batches", [[["registry"], ["fees"]], [["registry", "fees"]], [["fees", "registry"]]])
+async def test_a_stranger_who_guesses_an_event_id_keeps_nobodys_evidence_out(
+    bench: Bench, intake: Intake, batches: list[list[str]]
+) -> None:
+    (own,) = [item(paid("one"), "intake")]
+    for users in batches:
+        await bench.run(intake, [replace(own, delivery=replace(own.delivery, user_id=user)) for user in users])
+    states = await bench.column("SELECT state FROM raw_evidence ORDER BY state")
+    assert states == ["refused", "waiting"]
+
+
+@pytest.mark.parametrize("batches", [[["registry"], ["fees"]], [["registry", "fees"]], [["fees", "registry"]]])
+async def test_a_stranger_who_guesses_an_event_id_keeps_nobodys_request_out(
+    bench: Bench, batches: list[list[str]]
+) -> None:
+    asked = item(fee_outstanding("one"))
+    for users in batches:
+        items = [replace(asked, delivery=replace(asked.delivery, user_id=user)) for user in users]
+        await bench.run(bench.renderer, items)
+        for failed_id in await bench.column("SELECT failed_id FROM failed_item WHERE state = 'retry'"):
+            await bench.run(bench.renderer, [await bench.again(failed_id)])
+    assert await bench.value("SELECT count(*) FROM notice") == 1
+
+
+async def test_a_strangers_request_is_a_strangers_still_when_it_is_tried_again(bench: Bench) -> None:
+    """`relay` sends it again as Duly's own user."""
+    asked = item(fee_outstanding("one"))
+    twice = [replace(asked, delivery=replace(asked.delivery, user_id="registry"))]
+    other = item(fee_outstanding("one", business_id="B-other"))
+    twice.append(replace(other, delivery=replace(other.delivery, user_id="registry")))
+    await bench.run(bench.renderer, twice)
+    (failed_id,) = await bench.column("SELECT failed_id FROM failed_item WHERE state = 'retry'")
+    await bench.run(bench.renderer, [await bench.again(failed_id)])
+    assert await bench.value("SELECT count(*) FROM notice") == 0
+    told = await bench.column("SELECT body FROM outbox WHERE type = 'notice.refused.v1'")
+    assert len(told) == 2

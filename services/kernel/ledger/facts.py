@@ -53,11 +53,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How one item ended; Done and Refused are remembered, the others become failures."""
+    """How one item ended; Done and Refused are remembered, unless `forgotten`; the others become failures."""
 
     key: ItemKey
     outcome: Outcome
     failed_id: UUID | None
+    forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,13 +42,16 @@ async def run_batch(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> 
 async def _commit(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> list[Unsent]:
     async with ledger.begin() as tx:
         known = await tx.already(handler.consumer, [item.key for item in items])
-        fresh = list({item.key: item for item in items if item.key not in known}.values())
+        fresh = list({(item.key, item.user): item for item in items if item.key not in known}.values())
         decisions = await _decide(handler, tx, fresh)
         unsent = await tx.write([change for decision in decisions for change in decision.changes])
         again = [Finished(item.key, Done(), item.failed_id) for item in items if item.key in known and item.failed_id]
         await tx.finish(
             handler.consumer,
-            [Finished(item.key, made.outcome, item.failed_id) for item, made in zip(fresh, decisions, strict=True)]
+            [
+                Finished(item.key, made.outcome, item.failed_id, made.strangers)
+                for item, made in zip(fresh, decisions, strict=True)
+            ]
             + again,
             [failure for item, made in zip(fresh, decisions, strict=True) if (failure := failure_of(item, made))],
         )
@@ -58,8 +61,8 @@ async def _commit(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> li
 
 async def _decide(handler: Handler, tx: Transaction, items: Sequence[Item]) -> list[Decision]:
     sound = [item for item in items if not item.faults]
-    decided = dict(zip((item.key for item in sound), await handler.decide(tx, sound), strict=True)) if sound else {}
-    return [await handler.malformed(tx, item) if item.faults else decided[item.key] for item in items]
+    decided = iter(await handler.decide(tx, sound) if sound else ())
+    return [await handler.malformed(tx, item) if item.faults else next(decided) for item in items]
 
 
 async def _halve(ledger: Ledger, handler: Handler, items: Sequence[Item], error: Exception) -> list[Unsent]:
@@ -104,7 +107,7 @@ def failure_of(item: Item, made: Decision) -> Failure | None:
         evidence_id=made.evidence_id or item.evidence_id,
         routing_key=item.delivery.routing_key,
         content_type=item.delivery.content_type,
-        headers={name: value.replace("\x00", "") for name, value in item.delivery.headers.items()},
+        headers=item.headers(),
         body=item.body(),
         reason=reason.replace("\x00", ""),
         error=type(outcome).__name__,

@@ -22,12 +22,17 @@ SOURCE = "duly"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One item's outcome and changes. `notice_id` and `evidence_id` tie a failure to what it stands for."""
+    """One item's outcome and changes. `notice_id` and `evidence_id` tie a failure to what it stands for.
+
+    `strangers`: it came from one who does not speak for the source that it names. No processed key is written, as that
+    source's own event may bear the same id.
+    """
 
     outcome: Outcome
     changes: tuple[Change, ...] = field(default=())
     notice_id: UUID | None = None
     evidence_id: UUID | None = None
+    strangers: bool = False
 
 
 def done(*changes: Change) -> Decision:
@@ -35,9 +40,9 @@ def done(*changes: Change) -> Decision:
     return Decision(Done(), changes)
 
 
-def refused(reason: str, *changes: Change) -> Decision:
-    """The item is refused; `changes` tell whoever sent it."""
-    return Decision(Refused(reason), changes)
+def refused(reason: str, *changes: Change, strangers: bool = False) -> Decision:
+    """The item is refused; `changes` tell whoever sent it. `strangers`: as `Decision` says."""
+    return Decision(Refused(reason), changes, strangers=strangers)
 
 
 def later(reason: str, after: float | None = None) -> Decision:

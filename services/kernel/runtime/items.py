@@ -27,6 +27,8 @@ FAILED_ID = "duly-failed-id"
 """Header of a message that `relay` published again: the row of the failed item."""
 ATTEMPTS = "duly-attempts"
 """Header of such a message: how often the item failed so far."""
+USER = "duly-user"
+"""Header of such a message: the broker user that it first came from. Duly's own user sends it now."""
 _REFERENCE_MOST = 200
 
 
@@ -51,6 +53,16 @@ class Item:
     def type(self) -> str:
         """The message type, or what the routing key claims where it cannot be read."""
         return self.envelope.type if self.envelope else self.delivery.routing_key
+
+    @property
+    def user(self) -> str | None:
+        """The broker user that it came from, vouched for by the broker; None where the broker says nothing of it."""
+        return self.delivery.user_id or self.delivery.headers.get(USER)
+
+    def headers(self) -> dict[str, str]:
+        """The headers, as they are kept and sent again."""
+        came = {name: value.replace("\x00", "") for name, value in self.delivery.headers.items()}
+        return came if self.user is None else {**came, USER: self.user.replace("\x00", "")}
 
     def body(self) -> bytes:
         """The event with this item alone in it, as it is kept and sent again."""

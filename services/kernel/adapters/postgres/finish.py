@@ -18,8 +18,8 @@ async def finish(
 ) -> None:
     """Write processed keys for Done and Refused, resolve what was a retry of them, and keep the failures."""
     ended = [item for item in finished if isinstance(item.outcome, Done | Refused)]
-    if ended:
-        await _remember(connection, consumer, ended)
+    if remembered := [item for item in ended if not item.forgotten]:
+        await _remember(connection, consumer, remembered)
     await _resolve(connection, consumer, [item for item in ended if item.failed_id is not None])
     await _again(connection, [failure for failure in failures if failure.failed_id is not None])
     await _first(connection, ids, consumer, [failure for failure in failures if failure.failed_id is None])
