@@ -15,7 +15,6 @@ import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import ClassVar
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -105,7 +104,7 @@ class Dialogue(SMTP):
     """One SMTP connection. `opened` and `ended` are told of it."""
 
     line_length_limit = _PIECE
-    command_size_limits: ClassVar[defaultdict[str, int]] = defaultdict(lambda: _LONGEST_COMMAND)
+    command_size_limits: dict[str, int] = defaultdict(lambda: _LONGEST_COMMAND)  # noqa: RUF012 -- as in aiosmtpd
     reply_to_each = False
     protocol = "ESMTP"
 
@@ -167,7 +166,7 @@ class Dialogue(SMTP):
         self._takes = True
         raw = await self._content()
         reply = _TOO_LARGE if raw is None else await self._stored(raw, recipients)
-        self._set_post_data_state()
+        self.envelope = self._create_envelope()
         for _ in recipients if self.reply_to_each else (None,):
             await self.push(reply)
         self._takes = False
