@@ -29,7 +29,7 @@ def trial(
     file: Annotated[Path, Parameter(help="The day to play, YAML; otherwise the sample.")] = SAMPLE,
     /,
     *,
-    once: Annotated[bool, Parameter(help="Without the live table, and without advice at the end.")] = False,
+    once: Annotated[bool, Parameter(help="End by itself, without live table and advice.")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Write one JSON object a story.")] = False,
     stay: Annotated[
         bool | None, Parameter(help="Leave inbox and mailbox open, as in a terminal without --once or --json.")
@@ -64,26 +64,29 @@ async def _played(day: Day, file: Path, *, live: bool, advice: bool, as_json: bo
             outcomes = await play(stage, day, watch)
             if board:
                 board.outcomes = {outcome.story.story: outcome for outcome in outcomes}
+        stopping = _told_to_stop() if stays else None
         if as_json:
             show.json_lines(outcomes)
+            if stays:
+                screen.json_line({"inbox": stage.visitor.inbox, "mailbox": stage.mails})
         else:
             show.judgement(outcomes, day.days, time.monotonic() - began)
             if stays or advice:
                 _advise(file, _opened(stage, outcomes) if stays else {})
-        if stays:
-            await _until_told(stage)
+        screen.console().file.flush()
+        if stopping:
+            await asyncio.wait({stopping, stage.working}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            screen.errors().print("closing …", style=screen.QUIET)
     return Exit.OK if all(outcome.ok for outcome in outcomes) else Exit.NO
 
 
-async def _until_told(stage: Stage) -> None:
-    """Leave everything open until Ctrl-C, SIGTERM, or the end of the workers."""
+def _told_to_stop() -> asyncio.Task[bool]:
+    """Ends with Ctrl-C or SIGTERM, which from now on are no interruption."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    told = asyncio.ensure_future(stopping.wait())
-    await asyncio.wait({told, stage.working}, return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
-    screen.line("closing …")
+    return asyncio.create_task(stopping.wait())
 
 
 def _opened(stage: Stage, outcomes: Sequence[Outcome]) -> dict[str, str]:
@@ -109,7 +112,6 @@ def _advise(file: Path, opened: Mapping[str, str]) -> None:
     }
     for name, text in rows.items():
         screen.line(f"  {name:<11} {text}")
-    screen.console().file.flush()
 
 
 def _near(file: Path) -> Path:
