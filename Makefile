@@ -44,9 +44,10 @@ check: $(STAMP) ## Lint, format, types, import contracts, schema drift, fast tes
 	$(BIN)/python -m schemas.generate --check
 	$(BIN)/pytest -q -m "not slow" $(FAST)
 
-bench: $(STAMP) ## Measure notices a second, and the doors; writes var/bench/*.json
+bench: $(STAMP) ## Measure notices a second, the doors and the classifier; writes var/bench/*.json
 	@$(BIN)/python -m tests.benchmarks.run
 	@$(BIN)/python -m tests.benchmarks.doors
+	@$(BIN)/python -m tests.benchmarks.classifier
 
 migrate: $(STAMP) ## Bring the database of DULY_DATABASE_URL up to date
 	@$(BIN)/duly migrate

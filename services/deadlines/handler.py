@@ -18,7 +18,7 @@ from services.kernel.domain.changes import Announced, Change, DeadlinePassed, Ga
 from services.kernel.domain.deadline import Deadline, extend
 from services.kernel.domain.library import Library
 from services.kernel.domain.notice import Channel, Event, Notice, State
-from services.kernel.domain.outage import Outage, Up, last_day_after, outage_at
+from services.kernel.domain.outage import INBOX_WAS_DOWN, Outage, Up, last_day_after, outage_at
 from services.kernel.ledger import Clock, DeadlineFacts, DueDeadline, Ledger, Unsent
 from services.kernel.ports import Ids
 from services.kernel.runtime.decision import announce
@@ -90,7 +90,7 @@ class Deadlines:
             before,
             last_day_after(outage.until_at, calendar),
             BY,
-            "the secure inbox was down when the deadline ran out",
+            INBOX_WAS_DOWN,
             calendar,
         )
         writing = Writing.begin(notice, clock.legal, "deadlines")

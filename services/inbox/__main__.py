@@ -76,7 +76,7 @@ def inbox_worker(
         ledger=ledger,
         library=parts.library,
         ids=parts.ids,
-        pages=Pages(HERE / "templates", HERE / "words"),
+        pages=Pages(HERE / "templates", HERE / "words", authority=settings.authority),
         sign_in=sign_in,
         travel=Travel(parts.ledger, parts.broker),
         links=Links(key, settings.files_url),

@@ -42,13 +42,14 @@ Url = Annotated[str, BeforeValidator(_url)]
 
 
 class InboxSettings(Settings):
-    """Where it listens, what it is called from outside, how long sessions live, and how much it takes.
+    """Whose it is, where it listens, what it is called from outside, how long sessions live, how much it takes.
 
     `files_url` and `files_port` are the second origin, from which files are downloaded; `files_key` signs the links,
     the same in all processes of the inbox. `pages` and `sign_ins` are a client's a minute, `answers` a session's an
     hour.
     """
 
+    authority: str = Field("Supervision Authority", validation_alias="DULY_AUTHORITY")
     host: str = Field("127.0.0.1", validation_alias="DULY_INBOX_HOST")
     port: int | None = Field(None, ge=0, le=65535, validation_alias="DULY_INBOX_PORT")
     url: Url = Field("", validation_alias="DULY_INBOX_URL")

@@ -13,6 +13,7 @@ from services.inbox.file_types import TYPES
 from services.inbox.views import Business, Due, File, Given, Line, Message, Reader, Stage
 from services.kernel.domain.library import Library
 from services.kernel.domain.notice import State
+from services.kernel.domain.outage import INBOX_WAS_DOWN
 from services.kernel.domain.regime import NoticeType, Satisfier
 from services.kernel.ledger.inbox import Answer, Listed, Opened
 from services.kernel.ledger.people import ActsFor, Session
@@ -54,6 +55,7 @@ def line(listed: Listed, library: Library) -> Line:
         came_at=listed.content_available_at.astimezone(zone),
         unread=listed.first_viewed_at is None,
         stage=stage(listed, notice_type),
+        language=listed.language,
         due=due(listed, notice_type, zone),
     )
 
@@ -82,6 +84,7 @@ def due(listed: Listed, notice_type: NoticeType, zone: ZoneInfo) -> Due | None:
         passed=listed.due_at <= listed.now,
         follows=notice_type.sanction,
         extended=listed.reason if extended else None,
+        for_outage=extended and listed.reason == INBOX_WAS_DOWN,
     )
 
 
@@ -94,7 +97,7 @@ def message(opened: Opened, answers: list[Answer], library: Library) -> Message:
     return Message(
         line=shown,
         body=Markup(opened.body_html),  # noqa: S704 -- our own rendering, escaped there, its hash checked
-        language=opened.language,
+        language=listed.language,
         digest=opened.content_hash.hex(),
         viewed_at=_local(listed.first_viewed_at, zone),
         viewed_by=opened.first_viewed_by,

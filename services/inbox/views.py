@@ -59,7 +59,7 @@ class Due:
     """A deadline: the last local day, the local instant at which it is over, whole days left, and what follows.
 
     `follows` is the name of the sanction ("registration.cancel"), None where nothing follows by itself. `extended`: the
-    reason of an extension, if there was one.
+    reason of an extension, if there was one; `for_outage`: it was that the inbox was down.
     """
 
     on: date
@@ -68,6 +68,7 @@ class Due:
     passed: bool
     follows: str | None
     extended: str | None = None
+    for_outage: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from services.kernel.domain.calendars import WorkingDays
 
 SILENCE = timedelta(seconds=60)
 """How long after its last word the inbox still counts as up; it speaks several times in that time."""
+INBOX_WAS_DOWN = "the secure inbox was down when the deadline ran out"
+"""Why a deadline was extended without a person's word."""
 _ONE_DAY = timedelta(days=1)
 
 

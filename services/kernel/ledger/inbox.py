@@ -29,6 +29,7 @@ class Listed:
     content_available_at: datetime
     deadline_at: datetime | None
     subject: str
+    language: str
     first_viewed_at: datetime | None
     due_on: date | None
     due_at: datetime | None
@@ -45,7 +46,6 @@ class Opened:
 
     listed: Listed
     business_id: str
-    language: str
     body_text: str
     body_html: str
     content_hash: bytes

@@ -3,7 +3,7 @@
 -- name: inbox_older
 -- A business's notices older than this one, the newest first; ids are in the order of time.
 SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available_at, n.deadline_at,
-       c.subject, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
+       c.subject, n.language, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
        EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
        EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
                AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at
@@ -16,7 +16,7 @@ WHERE n.business_id = $1::text AND n.channel = 'secure_comm' AND n.content_avail
 -- name: inbox_newer
 -- A business's notices newer than this one, the nearest first.
 SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available_at, n.deadline_at,
-       c.subject, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
+       c.subject, n.language, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
        EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
        EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
                AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at
@@ -35,11 +35,11 @@ WHERE n.business_id = $1::text AND n.channel = 'secure_comm' AND n.content_avail
 -- name: inbox_message
 -- One notice with its words, if it is one of these businesses'.
 SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available_at, n.deadline_at,
-       c.subject, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
+       c.subject, n.language, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
        EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
        EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
                AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at,
-       n.business_id, n.language, c.body_text, c.body_html, c.content_hash,
+       n.business_id, c.body_text, c.body_html, c.content_hash,
        (SELECT e.data ->> 'name' FROM notice_event e WHERE e.notice_id = n.notice_id AND e.kind = 'content.viewed'
         ORDER BY e.seq LIMIT 1) AS first_viewed_by
 FROM notice n
