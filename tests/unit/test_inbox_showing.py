@@ -32,8 +32,8 @@ FEE = NoticeType(
 LISTED = Listed(
     notice_id=UUID(int=1), source_ref="fees/1", regime="aml", notice_type="fee-outstanding", state=State.SERVED,
     content_available_at=DUE_AT - timedelta(days=21), deadline_at=DUE_AT, subject="x", language="en",
-    first_viewed_at=None,    due_on=date(2026, 3, 30), due_at=DUE_AT, version=1, reason=None, now=DUE_AT - timedelta(days=2), held=False,
-    looked_at=False,
+    first_viewed_at=None, due_on=date(2026, 3, 30), due_at=DUE_AT, version=1, reason=None,
+    now=DUE_AT - timedelta(days=2), held=False, looked_at=False,
 )  # fmt: skip
 BEFORE, AFTER = DUE_AT - timedelta(microseconds=1), DUE_AT
 
