@@ -183,7 +183,7 @@ class Relay:
         ]
 
     def _evidence(self, looks: Sequence[tuple[UUID, str]], *, trial: bool) -> list[Announced]:
-        """Evidence goes where its door sends it: what is said to `responses`, what the mail system reports to `bounces`."""
+        """Evidence goes where its door sends it: what is said to `responses`, what mail systems report to `bounces`."""
         said = [evidence_id for evidence_id, door in looks if door in _SAID]
         mail = [evidence_id for evidence_id, door in looks if door not in _SAID]
         return [
