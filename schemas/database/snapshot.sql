@@ -474,7 +474,9 @@ CREATE TABLE public.webhook_delivery (
     outbox_id bigint NOT NULL,
     source text NOT NULL,
     notice_id uuid,
+    due_at timestamp with time zone DEFAULT clock_timestamp(),
     handed_at timestamp with time zone,
+    claimed_until timestamp with time zone,
     delivered_at timestamp with time zone
 );
 
@@ -599,7 +601,7 @@ CREATE INDEX failed_item_due ON public.failed_item USING btree (next_at) WHERE (
 
 CREATE INDEX failed_item_open ON public.failed_item USING btree (created_at) WHERE (state = ANY (ARRAY['retry'::text, 'dead'::text, 'replaying'::text]));
 
-CREATE INDEX failed_item_open_subject ON public.failed_item USING btree (subject) WHERE (state = ANY (ARRAY['retry'::text, 'dead'::text, 'replaying'::text]));
+CREATE INDEX failed_item_unresolved_subject ON public.failed_item USING btree (subject) WHERE (state <> 'resolved'::text);
 
 CREATE INDEX gate_wait_due ON public.gate_wait USING btree (look_again_at);
 
@@ -616,6 +618,8 @@ CREATE INDEX notice_event_day ON public.notice_event USING brin (at);
 CREATE INDEX notice_matter ON public.notice USING btree (regime, matter);
 
 CREATE INDEX notice_waiting ON public.notice USING btree (rendered_at) WHERE (state = ANY (ARRAY['accepted'::text, 'rendered'::text]));
+
+CREATE INDEX outbox_told ON public.outbox USING btree (notice_id) WHERE (source IS NOT NULL);
 
 CREATE INDEX outbox_unsent ON public.outbox USING btree (notice_id, outbox_id) WHERE (sent_at IS NULL);
 
@@ -635,9 +639,11 @@ CREATE INDEX upload_notice ON public.upload USING btree (notice_id);
 
 CREATE INDEX web_session_ends ON public.web_session USING btree (ends_at);
 
-CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (outbox_id) WHERE (delivered_at IS NULL);
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (source, due_at) WHERE (delivered_at IS NULL);
 
 CREATE INDEX webhook_delivery_notice ON public.webhook_delivery USING btree (notice_id, outbox_id) WHERE (delivered_at IS NULL);
+
+CREATE INDEX webhook_delivery_out ON public.webhook_delivery USING btree (source) WHERE ((delivered_at IS NULL) AND (handed_at IS NOT NULL));
 
 CREATE TRIGGER access_record_append_only BEFORE DELETE OR UPDATE ON public.access_record FOR EACH ROW EXECUTE FUNCTION public.guard_append_only();
 
