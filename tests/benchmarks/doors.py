@@ -42,6 +42,8 @@ from tests.rig.system import CHECKOUT, KEYS, System
 LATEST = CHECKOUT / "var" / "bench" / "doors.json"
 CONNECTIONS = 64
 BATCH = 50
+_FEWEST = 600
+"""Requests in a run: fewer have no hundredth part worth looking at."""
 KEY = bytes(range(32))
 API_KEY = "duly_bench_" + "0123456789abcdef" * 2 + "ABCDEFGH"
 KEYRING = Keyring({"k1": bytes.fromhex(KEYS.partition(":")[2])}, "k1")
@@ -176,7 +178,7 @@ async def system_on(server: PrivatePostgres, node: RabbitNode) -> AsyncIterator[
 
 async def one_run(server: PrivatePostgres, node: RabbitNode, door: Door, requests: int) -> dict[str, Any]:
     """The door and the bare handler, one after the other, on the same server."""
-    number = max(requests // door.events, 40)
+    number = max(requests // door.events, _FEWEST)
     async with system_on(server, node) as (system, folder):
         worker = system.spawn(door.worker, **door.settings, DULY_LIBRARY=str(library_with_key(folder)))
         await system.ready(worker)
