@@ -1,0 +1,306 @@
+"""A fuzz run over all doors: whatever comes, no door breaks, none loses what it said it has, and no log tells of it.
+
+Real applications behind the server's own protocol, the mail doors behind real sockets, one real database for all, and
+many cases at a time, as group commit wants. The run is the same each time; `DULY_TEST_SEED` names another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import pytest
+import structlog
+from asyncpg import Record
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from services.kernel.adapters.ids import SystemIds
+from services.kernel.adapters.postgres.ledger import PostgresLedger
+from services.kernel.adapters.web.sign_in import Person
+from services.kernel.ledger.people import ActsFor
+from services.kernel.runtime.logging import configure
+from tests.doors.fuzz_cases import CANARY, MAKERS, WEIGHTS, Case, Chance, Known, Spice
+from tests.doors.fuzz_doors import SETTINGS, Came, Doors, open_doors
+from tests.handlers.bench import Bench
+from tests.rig.inbox import PDF, Opened, served
+from tests.rig.system import fee_outstanding, information_request
+
+CASES, TOGETHER = 20_000, 40
+SEED = os.environ.get("DULY_TEST_SEED", "duly-1")
+NOWHERE = "postgresql://duly@127.0.0.1:1/duly"
+RECEIPT = re.compile(rb"location: /notices/[0-9a-f-]{36}/answers/([0-9a-f-]{36})\r\n", re.IGNORECASE)
+_DOUBLED_DOT = re.compile(rb"(?<=\r\n)\.(?!\r\n)")
+STORED, KNOWN = b'{"status":"stored"}', b'{"status":"known"}'
+REFS = ("one", "two", "three")
+Plan = list[tuple[str, int]]
+"""Which door, and the number that all smaller choices of a case follow."""
+
+odd_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+spices = st.builds(
+    Spice,
+    st.lists(st.text(max_size=40), min_size=4, max_size=4),
+    st.lists(st.binary(max_size=60), min_size=4, max_size=4),
+    st.lists(odd_json, min_size=3, max_size=3),
+)
+doors = st.sampled_from([door for door, weight in WEIGHTS.items() for _ in range(weight)])
+plans = st.lists(st.tuples(doors, st.integers(0, 2**64 - 1)), min_size=TOGETHER, max_size=TOGETHER)
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that is logged, also by libraries."""
+    kept, level = logging.root.handlers[:], logging.root.level
+    stream = io.StringIO()
+    configure("doors", "debug", stream)
+    yield stream
+    structlog.reset_defaults()
+    logging.root.handlers[:] = kept
+    logging.root.setLevel(level)
+
+
+@dataclass
+class Judge:
+    """Compares what doors said with what the database has, after each handful of cases."""
+
+    ledger: PostgresLedger
+    counts: Counter[str] = field(default_factory=Counter)
+    _since: UUID = field(default_factory=lambda: SystemIds().uuid7())
+    _callbacks: list[Record] = field(default_factory=list)
+    _events: set[tuple[str, str]] = field(default_factory=set)
+    _answers: set[UUID] = field(default_factory=set)
+
+    async def judge(self, came: Sequence[Came]) -> None:
+        """Every claim has its row, and every row a claim."""
+        for each in came:
+            self._status(each)
+        rows = await self.ledger.pool.fetch(
+            "SELECT evidence_id, door, source, event_id, body FROM raw_evidence WHERE evidence_id > $1", self._since
+        )
+        self._since = max((row["evidence_id"] for row in rows), default=self._since)
+        self._judge_callbacks(came, [row for row in rows if row["door"] == "callback"])
+        self._judge_mail(came, [row for row in rows if row["door"] == "mail"])
+        await self._judge_intake(came)
+        await self._judge_inbox(came)
+
+    def _status(self, came: Came) -> None:
+        """No door breaks; what it cannot read now is no reason to come again."""
+        self.counts[came.case.door] += 1
+        for status in came.statuses:
+            self.counts[f"{came.case.door} {status}"] += 1
+        assert not any(500 <= status <= 599 for status in came.statuses if came.case.door not in MAIL), _shown(came)
+        assert b"451 4.3.0" not in came.told, _shown(came)
+        if came.case.whole and came.case.door in MAIL:
+            assert came.told.endswith((b"221 2.0.0 Bye\r\n", b"unrecognized commands, goodbye.\r\n")), _shown(came)
+
+    def _judge_callbacks(self, came: Sequence[Came], rows: Sequence[Record]) -> None:
+        said = [each for each in came if each.case.door == "callbacks"]
+        stored = [each for each in said if STORED in each.told]
+        for row in rows:
+            assert any(row["body"] in each.case.body for each in stored), f"nobody was told of {dict(row)}"
+        for each in stored:
+            assert any(row["body"] in each.case.body for row in rows), f"stored, and is not there: {_shown(each)}"
+        self._callbacks += rows
+        for each in said:
+            if KNOWN in each.told and b"Confirmation" not in each.case.body:
+                assert any(_is_of(row, each.case.body) for row in self._callbacks), f"not known: {_shown(each)}"
+
+    def _judge_mail(self, came: Sequence[Came], rows: Sequence[Record]) -> None:
+        """As many rows as were said to be stored, and each holds what was sent."""
+        said = [each for each in came if each.case.door in MAIL]
+        claims = sum(map(_stored_mails, said))
+        assert claims == len(rows), [_shown(each) for each in said]
+        sent = [_DOUBLED_DOT.sub(b"", each.case.raw) for each in said if b"250 2.6.0" in each.told]
+        for row in rows:
+            assert any(row["body"].removesuffix(b"\r\n") in each for each in sent), dict(row)
+
+    async def _judge_intake(self, came: Sequence[Came]) -> None:
+        for each in came:
+            if each.case.door == "intake" and 202 in each.statuses:
+                self._events |= {(each.case.source, event["id"]) for event in json.loads(each.content)["events"]}
+        assert await self.ledger.pool.fetchval("SELECT count(*) FROM intake_event") == len(self._events)
+
+    async def _judge_inbox(self, came: Sequence[Came]) -> None:
+        for each in came:
+            if each.case.door == "inbox":
+                self._answers |= {UUID(found.decode()) for found in RECEIPT.findall(each.told)}
+        query = "SELECT evidence_id, body, state FROM raw_evidence WHERE door = 'inbox'"
+        if any(b"/answer " in each.case.raw for each in came if each.case.door == "inbox"):
+            rows = await self.ledger.pool.fetch(query)
+            assert {row["evidence_id"] for row in rows if row["state"] == "waiting"} == self._answers
+            assert {row["state"] for row in rows} <= {"waiting", "refused"}
+            assert {bool(row["body"]) for row in rows if row["state"] == "refused"} <= {False}
+
+    async def close(self) -> None:
+        """At the end: each event that was taken in is there under its own name, and nothing is left of what was not."""
+        self.counts["inbox answers"] = len(self._answers)
+        kept = await self.ledger.pool.fetch("SELECT source, event_id FROM intake_event")
+        assert {(row["source"], row["event_id"]) for row in kept} == self._events
+        kinds = (
+            "SELECT count(*) FROM raw_evidence WHERE door = 'http'",
+            "SELECT count(*) FROM intake_event WHERE type <> $1",
+        )
+        facts = await self.ledger.pool.fetchval(kinds[0])
+        assert facts == await self.ledger.pool.fetchval(kinds[1], "notice.requested.v1")
+        parts = "SELECT count(*) FROM upload_part JOIN upload USING (upload_id) WHERE size IS NULL"
+        assert await self.ledger.pool.fetchval(parts) == 0, "of an answer that was refused nothing is left"
+
+
+MAIL = {"lmtp", "smtp"}
+
+
+def _is_of(row: Record, body: bytes) -> bool:
+    """Whether a body may be of an event that is known: it is the same, or bears its id."""
+    number = row["event_id"].rpartition(":")[2]
+    return row["body"] in body or number.encode() in body or json.dumps(number)[1:-1].encode() in body
+
+
+def _stored_mails(came: Came) -> int:
+    """For how many recipients: over LMTP each is answered, over SMTP one answer is for all of the mail."""
+    stored = recipients = 0
+    for line in came.told.split(b"\r\n"):
+        if line.startswith(b"250 2.1.0"):
+            recipients = 0
+        recipients += line.startswith(b"250 2.1.5")
+        stored += line.startswith(b"250 2.6.0") * (1 if came.case.door == "lmtp" else recipients)
+    return stored
+
+
+def _shown(came: Came) -> str:
+    return f"{came.case.door}: {came.case.raw[:3000]!r}\nanswered {came.told[:600]!r}"
+
+
+async def known_to(bench: Bench) -> Known:
+    """Notices that can be read and answered."""
+    asked = [information_request(f"{ref}-asked") for ref in REFS]
+    return Known([await served(bench, request) for request in (*map(fee_outstanding, REFS), *asked)])
+
+
+async def learn(known: Known, doors: Doors, ledger: PostgresLedger) -> None:
+    """Who is signed in by now, and the newest answers and links to their files, as the pages make them."""
+    known.sessions, made = await sessions(doors), doors.inbox.inbox.links
+    rows = await ledger.pool.fetch("SELECT * FROM upload WHERE size IS NOT NULL ORDER BY upload_id DESC LIMIT 5")
+    links = [made.make(row["upload_id"], "evidence-1.pdf", row["size"]) for row in rows]
+    known.links = [link.removeprefix(made.origin) for link in links]
+    known.answers = [{name: str(row[name]) for name in ("notice_id", "evidence_id", "upload_id")} for row in rows]
+
+
+async def sessions(doors: Doors) -> list[tuple[str, str]]:
+    """Two people, one of whom may act for all, one for nobody."""
+    inbox = doors.inbox.inbox
+    acts_for = tuple(ActsFor(f"B-{ref}{more}", ref) for ref in REFS for more in ("", "-asked"))
+    people = [Person("p1", "A. Price", acts_for), Person("p2", CANARY, ())]
+    async with inbox.ledger.open() as tx:
+        begun = [await inbox.sessions.begin(person, "en", tx) for person in people]
+    return [(token, session.csrf) for session, token in (*begun[:1] * 4, *begun)]
+
+
+@asynccontextmanager
+async def opened(database: str) -> AsyncIterator[PostgresLedger]:
+    ledger = await PostgresLedger.open(database, SystemIds(), name="test", most=8)
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+async def drawn(cases: int, play: Callable[[Plan, Spice], Awaitable[None]]) -> None:
+    """Play so many cases. Hypothesis is not asynchronous, and so has a thread of its own."""
+    loop = asyncio.get_running_loop()
+
+    @seed(SEED)
+    @settings(
+        max_examples=cases // TOGETHER, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+    )  # fmt: skip
+    @given(plans, spices)
+    def run(plan: Plan, spice: Spice) -> None:
+        asyncio.run_coroutine_threadsafe(play(plan, spice), loop).result()
+
+    await asyncio.to_thread(run)
+
+
+async def fuzz(database: str) -> Counter[str]:
+    """The run over doors that have all that they need."""
+    async with opened(database) as ledger, open_doors(ledger) as doors:
+        known, judge = await known_to(Bench(ledger)), Judge(ledger)
+
+        async def play(plan: Plan, spice: Spice) -> None:
+            await learn(known, doors, ledger)
+            await judge.judge(await doors.bring([made(door, entropy, spice, known) for door, entropy in plan]))
+
+        await drawn(CASES, play)
+        await judge.close()
+    return judge.counts
+
+
+def made(door: str, entropy: int, spice: Spice, known: Known) -> Case:
+    """The case that chance makes of a plan's entry."""
+    chance = Chance(entropy)
+    chance.spice = spice
+    return MAKERS[door](chance, known)
+
+
+async def test_whatever_comes_breaks_no_door_and_what_a_door_says_it_has_is_there(
+    trial_database_url: str, log: io.StringIO
+) -> None:
+    sys.stdout.write(f"\nDULY_TEST_SEED={SEED}\n")
+    counts = await fuzz(trial_database_url)
+    sys.stdout.write(f"{sum(counts[door] for door in MAKERS)} cases: {dict(sorted(counts.items()))}\n")
+    assert sum(counts[door] for door in MAKERS) >= CASES
+    for claim in ("callbacks 200", "intake 202", "inbox 200", "inbox answers", "files 200", "lmtp 250", "smtp 250"):
+        assert counts[claim] > CASES // 400, f"few cases came through: {claim}"
+    told = log.getvalue()
+    assert "mail.stored" in told, "the log was listened to"
+    assert CANARY not in told.lower()
+    complaints = {event["event"] for event in map(json.loads, told.splitlines()) if event["level"] == "error"}
+    assert complaints <= {"subscription.ended"}, complaints
+
+
+async def test_while_the_database_is_away_no_door_claims_anything_and_none_breaks(log: io.StringIO) -> None:
+    counts = Counter[str]()
+    async with opened(NOWHERE) as nowhere, open_doors(nowhere) as doors:
+        known = Known([SystemIds().uuid7()], [("a" * 43, "b" * 43)])
+
+        async def play(plan: Plan, spice: Spice) -> None:
+            for came in await doors.bring([made(door, entropy, spice, known) for door, entropy in plan]):
+                counts.update(f"{came.case.door} {status}" for status in came.statuses)
+                assert not {202, 500, 502, 504} & {*came.statuses} or came.case.door in MAIL, _shown(came)
+                assert STORED not in came.told
+                assert b"250 2.6.0" not in came.told
+                assert not RECEIPT.search(came.told)
+
+        await drawn(CASES // 20, play)
+    for claim in ("callbacks 503", "intake 503", "inbox 503", "lmtp 451", "smtp 451"):
+        assert counts[claim] > CASES // 2000, f"few cases met the database away: {claim}"
+    assert CANARY not in log.getvalue().lower()
+
+
+async def test_an_unfit_file_before_a_fit_one_is_told_of_and_neither_is_kept(inbox: Opened) -> None:
+    """Found by this run: the second file got the first one's number."""
+    notice_id = await inbox.question("one")
+    reader = await inbox.reader_of("B-one")
+    answer = await reader.answer(notice_id, "evidence", "two files", {"empty.pdf": b"", "owners.pdf": PDF})
+    assert answer.status_code == 422
+    assert await inbox.bench.value("SELECT count(*) FROM upload_part") == 0
+    assert await inbox.bench.value("SELECT state FROM raw_evidence") == "refused"
