@@ -83,7 +83,7 @@ def due(listed: Listed, notice_type: NoticeType, zone: ZoneInfo) -> Due | None:
         days_left=max(0, (listed.due_on - listed.now.astimezone(zone).date()).days),
         passed=listed.due_at <= listed.now,
         follows=notice_type.sanction,
-        extended=listed.reason if extended else None,
+        extended=extended,
         for_outage=extended and listed.reason == INBOX_WAS_DOWN,
     )
 

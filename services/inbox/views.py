@@ -58,8 +58,8 @@ class Reader:
 class Due:
     """A deadline: the last local day, the local instant at which it is over, whole days left, and what follows.
 
-    `follows` is the name of the sanction ("registration.cancel"), None where nothing follows by itself. `extended`: the
-    reason of an extension, if there was one; `for_outage`: it was that the inbox was down.
+    `follows` is the name of the sanction ("registration.cancel"), None where nothing follows by itself. `extended`:
+    more time was given, `for_outage`: because the inbox was down. A person's reason is for the file, not for the page.
     """
 
     on: date
@@ -67,7 +67,7 @@ class Due:
     days_left: int
     passed: bool
     follows: str | None
-    extended: str | None = None
+    extended: bool = False
     for_outage: bool = False
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from uuid import UUID
 
 from schemas.messages.outcomes import NoticeServedV1
 from services.kernel.domain.addresses import matching_key

@@ -26,7 +26,7 @@ from services.kernel.adapters.web.trial_sign_in import TrialSignIn
 from services.kernel.runtime.door import EvidenceDoor
 from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.settings import WorkerSettings
-from tests.doors.fuzz_cases import DOMAIN, KEYRING, SENDGRID, SNS, Case
+from tests.doors.fuzz_chance import DOMAIN, KEYRING, SENDGRID, SNS, Case
 from tests.doors.fuzz_wire import Server, Wire
 from tests.rig import callbacks as rig
 from tests.rig.intake import Keeping, library

@@ -26,7 +26,7 @@ from services.kernel.adapters.mail.reports import failure_report
 from services.kernel.adapters.web.sign_in import Person
 from services.kernel.domain.verp import Keyring, envelope_sender, token
 from services.kernel.ledger.people import ActsFor
-from tests.doors.fuzz_cases import DOMAIN, KEYRING, SENDGRID, SNS
+from tests.doors.fuzz_chance import DOMAIN, KEYRING, SENDGRID, SNS
 from tests.doors.fuzz_doors import SETTINGS, Doors, open_doors
 from tests.handlers.bench import Bench, hop
 from tests.rig import callbacks as rig

@@ -19,6 +19,7 @@ from services.inbox.views import Stage
 from services.inbox.visit import preferred
 from services.kernel.adapters.web.forms import safe_path
 from services.kernel.domain.notice import Channel, Origin, State
+from services.kernel.domain.outage import INBOX_WAS_DOWN
 from services.kernel.domain.regime import NoticeType, Satisfier
 from services.kernel.ledger.inbox import Listed
 
@@ -68,7 +69,7 @@ def test_the_deadline_is_shown_in_the_regimes_local_time_with_what_follows() -> 
     shown = due(LISTED, FEE, LONDON)
     assert shown is not None
     assert shown.until.isoformat() == "2026-03-31T00:00:00+01:00", "the clocks went forward the day before"
-    assert (shown.days_left, shown.passed, shown.follows, shown.extended) == (2, False, "registration.cancel", None)
+    assert (shown.days_left, shown.passed, shown.follows, shown.extended) == (2, False, "registration.cancel", False)
 
 
 def test_days_left_are_local_days_and_never_below_none() -> None:
@@ -81,11 +82,15 @@ def test_days_left_are_local_days_and_never_below_none() -> None:
     assert (over.days_left, over.passed) == (0, True)
 
 
-def test_an_extension_shows_its_reason_and_a_shorter_period_does_not() -> None:
-    assert due(replace(LISTED, reason="urgent"), FEE, LONDON).extended is None  # type: ignore[union-attr]
+def test_an_extension_is_shown_without_the_reason_in_the_file_and_a_shorter_period_is_none() -> None:
+    assert due(replace(LISTED, reason="urgent"), FEE, LONDON).extended is False  # type: ignore[union-attr]
     extended = due(replace(LISTED, version=2, reason="ill"), FEE, LONDON)
     assert extended is not None
-    assert extended.extended == "ill"
+    assert extended.extended
+    assert not extended.for_outage
+    outage = due(replace(LISTED, version=2, reason=INBOX_WAS_DOWN), FEE, LONDON)
+    assert outage is not None
+    assert outage.for_outage
 
 
 @pytest.mark.parametrize("state", [State.UNSERVED, State.WITHDRAWN])

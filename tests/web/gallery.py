@@ -24,7 +24,6 @@ from services.inbox import views
 from services.inbox.views import Stage
 from services.kernel.adapters.pages import Pages
 from services.kernel.adapters.web.headers import SecurityHeaders
-from services.kernel.domain.outage import INBOX_WAS_DOWN
 
 INBOX = Path(__file__).parents[2] / "services" / "inbox"
 KIT = Path(__file__).parent / "kit"
@@ -248,7 +247,7 @@ def _special_notices(language: str) -> Iterator[Exhibit]:
     fee = message(
         Stage.OPEN, language, asks=("payment",), may_give=("question", "dispute"), viewed_at=None, viewed_by=None
     )
-    extended = replace(_due(Stage.OPEN, 1), extended=INBOX_WAS_DOWN, for_outage=True, follows=None)
+    extended = replace(_due(Stage.OPEN, 1), extended=True, for_outage=True, follows=None)
     yield Exhibit("notice-fee", "notice.html", language, {"reader": reader(language), "message": fee})
     longer = message(Stage.OPEN, other, line=replace(line(Stage.OPEN, other), due=extended))
     yield Exhibit("notice-other-language", "notice.html", language, {"reader": reader(language), "message": longer})
