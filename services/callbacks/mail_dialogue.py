@@ -152,6 +152,14 @@ class Dialogue(SMTP):
         with suppress(ConnectionError):  # gone: the dialogue is being ended
             await super().push(_WITHOUT_ENHANCED_CODE.sub(r"\g<0>\g<1>.5.0 ", text, count=1))
 
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        """The address of a command; None where there is none: the library's own parser breaks over some of those."""
+        try:
+            parsed: tuple[str | None, str | None] = super()._getaddr(arg)
+        except (IndexError, ValueError, RecursionError):
+            return None, None
+        return parsed
+
     async def smtp_AUTH(self, _arg: str) -> None:  # noqa: N802
         """Nobody signs in here."""
         await self.push("502 5.5.1 no AUTH here")

@@ -281,6 +281,10 @@ async def test_commands_may_be_pipelined_past_the_end_of_a_mail(house: House) ->
         ("MAIL FROM:<> SIZE=99999999999999999999", "250"),
         ("MAIL FROM:<ü@elsewhere.example> SMTPUTF8", "250"),
         ("STARTTLS", "454 4.5."),
+        ("MAIL FROM:<", "553 5."),
+        ("MAIL FROM:<a@", "553 5."),
+        (f"MAIL FROM:<{'(' * 1_900}", "553 5."),
+        ("VRFY <", "502 5.5."),
     ],
 )
 async def test_whatever_is_said_is_answered_with_an_enhanced_code_and_the_dialogue_goes_on(
