@@ -87,7 +87,7 @@ class IntakeApp:
         body = await read_body(request, self._limits.most_bytes)
         form = request.headers.get("content-type", "")
         values = read_events(form, request.headers.items(), body, self._limits.most_events)
-        batch = form.startswith(BATCH)
+        batch = form.partition(";")[0].strip().lower() == BATCH
         now = await self._legal_now() if asks_for_a_notice(values) else datetime.now(UTC)
         verdict = Judge(self._library, caller.source, now, request.headers.get("traceparent")).judge(
             values, batch=batch

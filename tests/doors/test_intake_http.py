@@ -359,6 +359,14 @@ async def test_an_event_of_another_source_is_forbidden_and_the_whole_batch_with_
     assert await upstream.value(KEPT) == 0
 
 
+async def test_a_batch_is_known_as_one_however_its_content_type_is_written(upstream: Upstream) -> None:
+    events = [event(paid("a")), event(paid("b"), type="no.such.v1")]
+    headers = sent_as(form="Application/CloudEvents-Batch+JSON; charset=utf-8")
+    answer = await upstream.client.post("/v1/events", content=written(events), headers=headers)
+    assert answer.status_code == 422
+    assert pointers(answer) == ["/1/type"]
+
+
 async def test_what_only_duly_sends_is_no_upstreams(upstream: Upstream) -> None:
     mark = {
         "type": "mark.sent.v1",

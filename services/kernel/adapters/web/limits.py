@@ -27,7 +27,7 @@ async def read_body(request: Request, most: int) -> bytes:
         starlette.requests.ClientDisconnect: the client went away before its end.
     """
     claimed = request.headers.get("content-length", "")
-    if claimed.isdigit() and int(claimed) > most:
+    if claimed.isdecimal() and int(claimed) > most:
         raise BodyTooLong(f"more than {most} bytes")
     body = bytearray()
     async for chunk in request.stream():
