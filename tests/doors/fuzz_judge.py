@@ -80,7 +80,8 @@ class Judge:
         for each in came:
             if each.case.door == "intake" and 202 in each.statuses:
                 self._events |= {(each.case.source, event["id"]) for event in json.loads(each.content)["events"]}
-        assert await self.ledger.pool.fetchval("SELECT count(*) FROM intake_event") == len(self._events)
+        kept = await self.ledger.pool.fetchval("SELECT count(*) FROM intake_event")
+        assert kept == len(self._events), [shown(each) for each in came if each.case.door == "intake"]
 
     async def _judge_inbox(self, came: Sequence[Came]) -> None:
         for each in came:
