@@ -227,7 +227,7 @@ async def test_intake_tells_no_source_of_anothers_notices(
     assert await house.everything() == before
 
 
-@pytest.mark.parametrize("guess", ["x", "%00", "{}", "..%2f..", str(uuid4()), "0" * 33])
+@pytest.mark.parametrize("guess", ["x", "%00", "{}", "..%2f..", "2bc773c6-b1ee-4db5-941a-b0941a06f53e", "0" * 33])
 async def test_intake_knows_no_notice_by_a_guess(house: House, guess: str) -> None:
     before = await house.everything()
     headers = {"authorization": f"Bearer {KEYS['fees']}"}
