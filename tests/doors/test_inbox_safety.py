@@ -11,7 +11,7 @@ from services.inbox.app import PAGES
 from services.kernel.runtime.fault import Fault
 from services.kernel.runtime.program import Together
 from tests.handlers.bench import Bench
-from tests.rig.inbox import Opened, opened
+from tests.rig.inbox import PDF, Opened, opened
 from tests.rig.system import until
 
 PATHS = ["/", "/sign-in", "/signed-in", "/signed-out", "/nothing-here", "/notices", "/static/nothing.css", "/sign-out"]
@@ -64,6 +64,17 @@ async def test_without_the_database_pages_say_so_and_when_to_come_again(inbox: O
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
         assert "cannot be reached" in answer.text
+
+
+async def test_without_the_database_a_download_says_so_before_it_begins(inbox: Opened) -> None:
+    notice_id = await inbox.question("one")
+    reader = await inbox.reader_of("B-one")
+    await reader.answer(notice_id, "evidence", files={"owners.pdf": PDF})
+    upload_id = await inbox.bench.value("SELECT upload_id FROM upload")
+    link = (await reader.get(f"/notices/{notice_id}/files/{upload_id}")).headers["location"]
+    assert (await reader.client.get(link)).content == PDF
+    inbox.bench.ledger.pool.terminate()
+    assert (await reader.client.get(link)).status_code == 503
 
 
 async def test_odd_requests_are_refused_and_never_break_anything(inbox: Opened) -> None:
