@@ -49,12 +49,14 @@ class CallbackDoor:
 
     def app(self) -> Starlette:
         """The application."""
-        return Starlette(
+        app = Starlette(
             routes=[
                 Route("/callbacks/{provider}", self.take, methods=["POST"]),
                 Route("/callbacks/{provider}/{name}", self.take, methods=["POST"]),
             ]
         )
+        app.router.redirect_slashes = False  # it would lead to whatever host the request names
+        return app
 
     async def take(self, request: Request) -> Response:
         """Answer one call, and count what became of it."""

@@ -77,7 +77,9 @@ class IntakeApp:
             Route("/v1/openapi.json", self.openapi),
             Route("/problems/{name}", self._told(self.problem)),
         ]
-        return SecurityHeaders(Starlette(routes=routes, exception_handlers={HTTPException: _http_refusal}))
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _http_refusal})
+        app.router.redirect_slashes = False  # it would lead to whatever host the request names
+        return SecurityHeaders(app)
 
     # --- events in ------------------------------------------------------------------------------------------------
 
