@@ -24,12 +24,15 @@ _ALWAYS = ("question", "dispute")
 _ENDED = {
     State.SATISFIED: Stage.ANSWERED,
     State.CLOSED: Stage.CLOSED,
-    State.SANCTIONED: Stage.CONSEQUENCE,
     State.UNSERVED: Stage.NOT_SERVED,
     State.WITHDRAWN: Stage.WITHDRAWN,
 }
+_SANCTIONED = {"reversal_required": Stage.REVERSAL, "rescinded": Stage.UNDONE}
+"""By the state of the sanction; one that was upheld stands as if nobody had doubted it."""
 _SILENT = {Stage.ANSWERED, Stage.CLOSED, Stage.NOT_SERVED, Stage.WITHDRAWN}
 """Where an answer would have no effect: none is asked for."""
+_VOID = {State.UNSERVED, State.WITHDRAWN}
+"""Whose deadline never ran, or no longer counts."""
 _EXTENDED_FROM = 2
 
 
@@ -62,6 +65,8 @@ def line(listed: Listed, library: Library) -> Line:
 
 def stage(listed: Listed, notice_type: NoticeType) -> Stage:
     """How the notice stands, as its reader needs to know it. What was received and has had no effect yet counts."""
+    if listed.state is State.SANCTIONED:
+        return _SANCTIONED.get(listed.sanction or "", Stage.CONSEQUENCE)
     if listed.state in _ENDED:
         return _ENDED[listed.state]
     if listed.held or listed.looked_at:
@@ -74,7 +79,7 @@ def stage(listed: Listed, notice_type: NoticeType) -> Stage:
 
 def due(listed: Listed, notice_type: NoticeType, zone: ZoneInfo) -> Due | None:
     """The deadline, where one runs or has run; that of a notice which is void is none."""
-    if listed.due_at is None or listed.due_on is None or listed.state in {State.UNSERVED, State.WITHDRAWN}:
+    if listed.due_at is None or listed.due_on is None or listed.state in _VOID:
         return None
     extended = listed.version is not None and listed.version >= _EXTENDED_FROM
     return Due(
@@ -111,13 +116,15 @@ def may_give(stage: Stage, asked: frozenset[Satisfier]) -> tuple[str, ...]:
     """The kinds of answer that can be given here and now: what is asked for, and always a question or a dispute."""
     if stage in _SILENT:
         return ()
+    if stage is Stage.UNDONE:
+        return _ALWAYS
     return (*(kind.value for kind in _HERE if kind in asked), *_ALWAYS)
 
 
 def given(answer: Answer, listed: Listed, zone: ZoneInfo) -> Given:
     """An answer that was received, as it was stored."""
     said = ResponseGivenV1.model_validate(read(answer.body, CONTENT_TYPE, {}).data)
-    at = listed.deadline_at
+    at = None if listed.state in _VOID else listed.deadline_at
     return Given(
         evidence_id=str(answer.evidence_id),
         received_at=answer.received_at.astimezone(zone),

@@ -10,8 +10,15 @@ import httpx2
 
 from services.inbox.app import PAGES
 from services.inbox.files import Links
+from services.kernel.adapters.ids import SystemIds
+from services.kernel.adapters.postgres.desk import open_desk
 from services.kernel.domain.chain import GENESIS, Fact, verify
+from services.kernel.domain.content import content_hash
+from services.kernel.domain.notice import State
+from services.kernel.runtime.desk import Word
+from services.kernel.runtime.desk_sanctions import rescind
 from tests.rig.inbox import PDF, Opened, Reader
+from tests.rig.notices import demand, make
 from tests.rig.system import fee_outstanding
 
 VIEWS = "SELECT data FROM notice_event WHERE kind = 'content.viewed'"
@@ -170,6 +177,23 @@ def following(page: str, what: str) -> str | None:
         if part.startswith("before=" if what == "older" else "after="):
             return f"?{part.partition(chr(34))[0]}"
     return None
+
+
+async def test_the_page_says_what_has_become_of_a_consequence(inbox: Opened, trial_database_url: str) -> None:
+    made = await make(inbox.bench.ledger, State.SANCTIONED, business_id="B-one")
+    assert made.sanction_id
+    digest = content_hash("Words", "Words.", "<p>Words.</p>")
+    await inbox.bench.value("UPDATE notice_content SET content_hash = $1 RETURNING 1", digest)
+    reader, path = await inbox.reader_of("B-one"), f"/notices/{made.notice_id}"
+    assert "Has taken effect" in (await reader.get(f"{path}/print")).text
+    await demand(inbox.bench.ledger, made, response_kind="payment")
+    assert "It stands until a person has decided" in (await reader.get(path)).text
+    assert "Being looked at again" in (await reader.get("/notices")).text
+    async with open_desk(trial_database_url, SystemIds()) as desk:
+        await rescind(desk, made.sanction_id, Word("Alice Green", "it had been paid"))
+    page = (await reader.get(path)).text
+    assert "has been taken back" in page
+    assert "was cancelled" not in page
 
 
 async def test_pages_are_welsh_for_who_wants_welsh(inbox: Opened) -> None:

@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from schemas.messages.requests import ResponseGivenV1
-from services.inbox.given import MOST_TEXT, plain_name, plain_text
+from services.inbox.given import MOST_TEXT, envelope_of, plain_name, plain_text
 from services.inbox.showing import due, may_give, stage
+from services.inbox.showing import given as answer_given
 from services.inbox.views import Stage
 from services.inbox.visit import preferred
 from services.kernel.adapters.web.forms import safe_path
 from services.kernel.domain.notice import Channel, Origin, State
 from services.kernel.domain.outage import INBOX_WAS_DOWN
 from services.kernel.domain.regime import NoticeType, Satisfier
-from services.kernel.ledger.inbox import Listed
+from services.kernel.ledger import Clock
+from services.kernel.ledger.inbox import Answer, Listed
 
 TEXT: TypeAdapter[str] = TypeAdapter(ResponseGivenV1.model_fields["text"].rebuild_annotation())
 LONDON = ZoneInfo("Europe/London")
@@ -50,6 +52,11 @@ BEFORE, AFTER = DUE_AT - timedelta(microseconds=1), DUE_AT
         ({"state": State.LAPSED, "looked_at": True}, Stage.UNDER_REVIEW),
         ({"state": State.SATISFIED, "held": True}, Stage.ANSWERED),
         ({"state": State.SANCTIONED}, Stage.CONSEQUENCE),
+        ({"state": State.SANCTIONED, "sanction": "fired"}, Stage.CONSEQUENCE),
+        ({"state": State.SANCTIONED, "sanction": "upheld"}, Stage.CONSEQUENCE),
+        ({"state": State.SANCTIONED, "sanction": "reversal_required"}, Stage.REVERSAL),
+        ({"state": State.SANCTIONED, "sanction": "rescinded"}, Stage.UNDONE),
+        ({"state": State.UNSERVED, "sanction": "rescinded"}, Stage.NOT_SERVED),
         ({"state": State.CLOSED}, Stage.CLOSED),
         ({"state": State.UNSERVED, "held": True}, Stage.NOT_SERVED),
         ({"state": State.WITHDRAWN}, Stage.WITHDRAWN),
@@ -95,7 +102,15 @@ def test_an_extension_is_shown_without_the_reason_in_the_file_and_a_shorter_peri
 
 @pytest.mark.parametrize("state", [State.UNSERVED, State.WITHDRAWN])
 def test_a_void_notice_has_no_deadline(state: State) -> None:
-    assert due(replace(LISTED, state=state), FEE, LONDON) is None
+    listed = replace(LISTED, state=state)
+    assert due(listed, FEE, LONDON) is None
+    said = ResponseGivenV1(
+        notice_id=listed.notice_id, business_id="B", kind="question", given_by="x", given_by_name="x", language="en"
+    )
+    body = envelope_of(said, UUID(int=2), Clock(DUE_AT, DUE_AT, False))
+    assert answer_given(Answer(UUID(int=2), DUE_AT, body), listed, LONDON).in_time is None, (
+        "there is nothing to be late for"
+    )
 
 
 def test_a_question_and_a_dispute_may_always_be_given_where_anything_has_an_effect() -> None:
@@ -103,6 +118,7 @@ def test_a_question_and_a_dispute_may_always_be_given_where_anything_has_an_effe
     asked = frozenset({Satisfier.EVIDENCE, Satisfier.ANSWER, Satisfier.CONFIRMATION})
     assert may_give(Stage.OVERDUE, asked) == ("answer", "evidence", "confirmation", "question", "dispute")
     assert may_give(Stage.CONSEQUENCE, FEE.satisfied_by) == ("question", "dispute")
+    assert may_give(Stage.UNDONE, asked) == ("question", "dispute"), "what it asked for was received"
     for ended in (Stage.ANSWERED, Stage.CLOSED, Stage.NOT_SERVED, Stage.WITHDRAWN):
         assert may_give(ended, asked) == ()
 

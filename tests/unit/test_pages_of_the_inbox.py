@@ -169,6 +169,15 @@ def test_receipt_says_the_second_and_that_it_is_safe(pages: Pages) -> None:
     assert "it was received in time" in page
 
 
+def test_a_consequence_that_is_doubted_or_undone_is_not_told_as_if_it_stood(pages: Pages) -> None:
+    doubted = page_of(pages, "notice-reversal")
+    assert "Your registration was cancelled" in doubted
+    assert "It stands until a person has decided" in doubted
+    undone = page_of(pages, "notice-undone")
+    assert "has been taken back" in undone
+    assert "was cancelled" not in undone
+
+
 def test_question_is_said_to_move_no_deadline(pages: Pages) -> None:
     page = page_of(pages, "received-question")
     assert "A person looks at it before anything follows" in page

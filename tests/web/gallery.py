@@ -70,9 +70,11 @@ FOLLOWS = {
     Stage.OPEN: "registration.cancel",
     Stage.OVERDUE: "registration.cancel",
     Stage.CONSEQUENCE: "registration.cancel",
+    Stage.REVERSAL: "registration.cancel",
+    Stage.UNDONE: "registration.cancel",
 }
 WITHOUT_DUE = {Stage.FOR_INFORMATION, Stage.NOT_SERVED, Stage.WITHDRAWN}
-PASSED = {Stage.OVERDUE, Stage.CONSEQUENCE, Stage.CLOSED}
+PASSED = {Stage.OVERDUE, Stage.CONSEQUENCE, Stage.REVERSAL, Stage.UNDONE, Stage.CLOSED}
 
 
 @dataclass(frozen=True)

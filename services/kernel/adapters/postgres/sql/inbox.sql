@@ -6,7 +6,9 @@ SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_av
        c.subject, n.language, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
        EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
        EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
-               AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at
+               AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at,
+       (SELECT s.state FROM sanction s WHERE s.notice_id = n.notice_id AND s.fired_at IS NOT NULL
+        ORDER BY s.fired_at DESC LIMIT 1) AS sanction
 FROM notice n
 JOIN notice_content c ON c.notice_id = n.notice_id
 LEFT JOIN deadline d ON d.notice_id = n.notice_id AND d.version = n.deadline_version
@@ -19,7 +21,9 @@ SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_av
        c.subject, n.language, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
        EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
        EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
-               AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at
+               AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at,
+       (SELECT s.state FROM sanction s WHERE s.notice_id = n.notice_id AND s.fired_at IS NOT NULL
+        ORDER BY s.fired_at DESC LIMIT 1) AS sanction
 FROM notice n
 JOIN notice_content c ON c.notice_id = n.notice_id
 LEFT JOIN deadline d ON d.notice_id = n.notice_id AND d.version = n.deadline_version
@@ -39,6 +43,8 @@ SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_av
        EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
        EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
                AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at,
+       (SELECT s.state FROM sanction s WHERE s.notice_id = n.notice_id AND s.fired_at IS NOT NULL
+        ORDER BY s.fired_at DESC LIMIT 1) AS sanction,
        n.business_id, c.body_text, c.body_html, c.content_hash,
        (SELECT e.data ->> 'name' FROM notice_event e WHERE e.notice_id = n.notice_id AND e.kind = 'content.viewed'
         ORDER BY e.seq LIMIT 1) AS first_viewed_by
