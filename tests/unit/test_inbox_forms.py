@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import zipfile
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import pairwise
 from typing import Any
 
@@ -90,3 +92,28 @@ def test_no_content_breaks_the_look_at_it(content: bytes, extension: str) -> Non
         probe.see(content[start : start + 7])
     probe.end()
     assert not is_document(content, kind), "no such thing comes about by chance"
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_document_that_is_compressed_as_none_is_is_refused_unread(compression: int) -> None:
+    kind, packed = TYPES["docx"], BytesIO()
+    with zipfile.ZipFile(packed, "w", compression) as archive:
+        archive.writestr("[Content_Types].xml", kind.says * 50)
+    content = bytearray(packed.getvalue())
+    assert not is_document(bytes(content), kind)
+    content[content.index(b"[Content_Types].xml") + 23] = 0xFF  # what its LZMA says of itself
+    assert not is_document(bytes(content), kind)
+
+
+def test_a_damaged_document_is_refused_wherever_it_is_damaged() -> None:
+    kind, packed = TYPES["docx"], BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", kind.says * 20)
+        archive.writestr("word/document.xml", "<x/>")
+    sound = packed.getvalue()
+    assert is_document(sound, kind)
+    for at in range(len(sound)):
+        for mask in (0x01, 0x80, 0xFF):
+            damaged = bytearray(sound)
+            damaged[at] ^= mask
+            is_document(bytes(damaged), kind)  # never raises: some damage does not matter

@@ -18,8 +18,8 @@ from services.kernel.ledger.people import ActsFor, People
 class Listed:
     """One notice as a list needs it. Instants are UTC, `now` is legal time.
 
-    `held`: a hold is open. `looked_at`: an answer was received that has not had its effect yet. `sanction`: the state of
-    the one that fired, None if none has.
+    `held`: a hold is open. `looked_at`: an answer was received that has not had its effect yet. `sanction`: the state
+    of the one that fired, None if none has.
     """
 
     notice_id: UUID
