@@ -33,7 +33,7 @@ class Told:
 
 
 Outcome = Told | Exception | None
-"""What came of one post. None: there was nothing to post, or it is in work elsewhere. An exception: posting raised."""
+"""What came of one post. None: there was nothing to post, as nothing is owed. An exception: posting raised."""
 
 
 class Webhooks(Quiet):

@@ -44,22 +44,21 @@ class Posting:
         self._in_work: set[int] = set()
 
     async def urls(self, outbox_ids: Sequence[int]) -> dict[int, str]:
-        """Where those of these events must go that are still owed, and not in work here already."""
-        idle = [outbox_id for outbox_id in outbox_ids if outbox_id not in self._in_work]
+        """Where those of these events must go that are still owed."""
 
         async def asked() -> dict[int, str]:
             async with self._ledger.begin() as tx:
-                return await tx.webhook_urls(idle)
+                return await tx.webhook_urls(outbox_ids)
 
         return await lasting(asked)
 
     async def tell(self, outbox_id: int, url: str, record: Callable[[Outcome], Awaitable[None]]) -> None:
         """Post one event and record what came of it, all in its turn: no more are posted than are recorded.
 
-        `record` gets None if the event is owed no more, or is in work already, here or in another process.
+        Nothing is posted or recorded of an event that is in work already, here or in another process: what came of it
+        is recorded there, and a message that counted as done would hide it.
         """
         if outbox_id in self._in_work:
-            await record(None)
             return
         self._in_work.add(outbox_id)
         try:
@@ -70,7 +69,8 @@ class Posting:
     async def _in_turn(self, outbox_id: int, lane: Lane, record: Callable[[Outcome], Awaitable[None]]) -> None:
         await self._turn(lane)
         try:
-            await record(await self._told(outbox_id, lane))
+            if (outcome := await self._told(outbox_id, lane)) is not None:
+                await record(outcome)
         finally:
             lane.turns.release()
 

@@ -354,6 +354,57 @@ async def test_messages_about_an_event_that_is_in_work_or_delivered_post_nothing
     assert await desk.delivered() == 1
 
 
+async def beyond_what_is_queued(desk: Desk) -> None:
+    """Wait until another upstream was told of something that was queued later, so that all before it was looked at."""
+    async with receiving() as other:
+        await desk.told_at(other.url, "cases")
+        await desk.owe("later", source="cases")
+        await desk.relay.webhooks()
+        await other.until(1)
+
+
+async def test_the_very_message_whose_event_is_in_work_may_come_twice_and_the_answer_still_counts(
+    desk: Desk, receiver: Receiver
+) -> None:
+    await desk.told_at(receiver.url)
+    await desk.owe("1")
+    receiver.held.clear()
+    outbox_id = await desk.value("SELECT outbox_id FROM webhook_delivery")
+    told = announce(HOP, DeliveryQueuedV1(deliveries=(outbox_id,)), event_id=str(uuid4()))
+    async with desk.working(), desk.working():  # two processes
+        for number in range(1, 9):  # the broker's doubt, or `relay` and a worker that publish the same outbox row
+            await desk.broker.publish([Outgoing(number, told.type, told.body)])
+        await receiver.until(1)
+        await beyond_what_is_queued(desk)
+        receiver.held.set()
+        await desk.settled()
+    assert receiver.ids() == ["1"]
+    assert await desk.value("SELECT delivered_at IS NOT NULL FROM webhook_delivery WHERE outbox_id = $1", outbox_id)
+
+
+async def test_a_retry_handed_out_twice_while_it_is_in_work_is_not_forgotten_when_it_fails_again(
+    desk: Desk, receiver: Receiver
+) -> None:
+    await desk.told_at(receiver.url)
+    await desk.owe("1")
+    receiver.answers = [answer(503), answer(503)]
+    async with desk.working():
+        await desk.relay.webhooks()
+        await desk.settled()
+        receiver.held.clear()
+        await desk.retry()
+        await receiver.until(2)
+        await desk.retry()
+        await beyond_what_is_queued(desk)
+        receiver.held.set()
+        await desk.settled()
+        assert [state for state, _ in await desk.failed()] == ["retry"]
+        await desk.retry()
+        await desk.settled()
+    assert receiver.ids() == ["1", "1", "1"]
+    assert await desk.delivered() == 2
+
+
 async def test_stopping_records_what_is_being_posted_and_leaves_the_rest_for_the_next(
     desk: Desk, receiver: Receiver
 ) -> None:
