@@ -116,6 +116,20 @@ def test_messages_of_ses_say_the_same_inside_and_outside_their_envelope() -> Non
     }
 
 
+def test_a_complaint_that_suppressed_the_mail_is_final_as_it_was_never_sent() -> None:
+    complaint = {
+        "complaintSubType": "OnAccountSuppressionList",
+        "complainedRecipients": [{"emailAddress": "A@b.example"}],
+    }
+    for kind in ("notificationType", "eventType"):
+        report = read_event("ses", json.dumps({kind: "Complaint", "complaint": complaint}).encode())
+        assert (report.verdict.value, report.recipients) == ("final", ("a@b.example",))
+        assert report.reasons == ("permanent: ses Complaint OnAccountSuppressionList, never sent",)
+    complaint["complaintSubType"] = None
+    report = read_event("ses", json.dumps({"eventType": "Complaint", "complaint": complaint}).encode())
+    assert report.verdict.value == "complaint"
+
+
 def _ses(kind: str, subtype: str) -> dict[str, Any]:
     bounced = [{"emailAddress": "Owner@Business.Example"}]
     return {
