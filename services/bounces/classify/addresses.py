@@ -10,31 +10,43 @@ ADDRESS = rf"(?:\"[^\"\n]{{1,64}}\"|{_ATEXT}(?:{_ATEXT}|\.){{0,160}})@(?:\w[\w-]
 ANY_ADDRESS = re.compile(ADDRESS)
 _PREFIX = re.compile(r"^(?:.*(?:smtp|rfc822)[=:;])|^['=*/|&#?!-]+", re.IGNORECASE)
 _OPEN = r"[\s>*•·\-\"'<(\[]*(?:(?:expanded|generated) from:?\s*)?(?:(?:smtp|rfc822|mailto)[:;]\s*)?<?"
+_ROLES_ABROAD = (
+    r"empfänger|benutzer|postfach|konto|użytkownik\w*|odbiorc\w*|skrzynk\w*|compte|utilisateur|destinataire|boîte"
+    r"|usuario|cuenta|buzón|usuário|conta|caixa|utente|casella|indirizzo|gebruiker|geadresseerde|mottagare\w*|modtager\w*"
+    r"|příjemc\w*|címzett\w*|al.c.\w*|получател\w*|адрес\w*|ящик|пользовател\w*|收件人\w*|收件者\w*|地址|信箱|[邮郵]箱|用[户戶]"
+    r"|宛先|受信者|받는 사람|수신자"
+)
 # In the order of how surely the address is the one that failed.
 _LEVELS = (
     # a mailing list that refuses: fml, Majordomo
-    re.compile(rf"not (?:a )?member of th\w+ (?:mailing )?list[^@\n]{{0,40}}?<?(?P<a>{ADDRESS})", re.IGNORECASE),
+    re.compile(
+        rf"(?:not (?:a )?member of th\w+ (?:mailing )?list|duplicated message-id in)[^@\n]{{0,40}}?<?(?P<a>{ADDRESS})",
+        re.IGNORECASE,
+    ),
     # the line is the address, or begins with it: Postfix, qmail, Yahoo, Exim, Sendmail, OpenSMTPD, Exchange
     re.compile(
         rf"^{_OPEN}(?P<a>{ADDRESS})[\"'>)\]]*(?:\s*$|\s*[:;,(\[]|\s*<{ADDRESS}>|\s*\.\.\.|\s+-+\s|\s+(?:on|failed)\b"
-        r"|\s+(?:am|le|el|il|op|em|den|d\.|dnia)\s+\d|\s+[^@\n]{0,40}(?:error|invalid|unknown|reject|full|exceed|unable|\b5\d\d\b))",
+        r"|\s+(?:am|le|el|il|op|em|den|d\.|dnia)\s+\d|\s+[^@\n]{0,40}(?:error|invalid|unknown|reject|full|exceed|unable|fail|refus|\b5\d\d\b))",
         re.IGNORECASE,
     ),
     # the line names its role: MailEnable, LSMTP, HotPOP, IMail, Smtp32, James, Symantec
     re.compile(
         rf"(?:recipients?|address(?:es|ed to|ed)?,?|error-for|rcpt(?: to)?|rcpt|user(?:id)?|undeliver\w*\s+to|mailbox|"
         r"account|"
-        rf"deliver\w*[^@\n]{{0,40}}\bto|(?:mail|message|nachricht)\s+(?:to|an|for)|attempts|errors?|list|adress\w*|destinat\w*)"
-        rf"(?:\s+(?:is|are|was|to|of|for))?[\s:'\"<\[(=]+(?:(?:smtp|rfc822)[:;]\s*)?<?(?P<a>{ADDRESS})",
+        rf"deliver\w*[^@\n]{{0,40}}\bto|(?:mail|message|nachricht)\s+(?:to|an|for)|attempts|errors?|list|adress\w*|destinat\w*|"
+        rf"{_ROLES_ABROAD})"
+        rf"(?:\s+(?:is|are|was|to|of|for))?[\s::'\"<\[((=]+(?:(?:smtp|rfc822)[:;]\s*)?<?(?P<a>{ADDRESS})",
         re.IGNORECASE,
     ),
     # the words lead to it
     re.compile(
-        rf"(?:(?:^|\s)(?:to|an|für|for|à|a|al|para|per|aan|bij|til|till|do|dla|na|pre|на|для)\s|[给給向至])\s*[<\"'(]?(?P<a>{ADDRESS})",
+        rf"(?:(?:^|\s)(?:to|an|für|for|à|a|al|para|per|aan|bij|til|till|do|dla|na|pre|на|для)\s|[给給向至到])\s*[<\"'(]?(?P<a>{ADDRESS})",
         re.IGNORECASE,
     ),
     # the line ends with it: Prodigy, IMail
-    re.compile(rf":\s*<?(?P<a>{ADDRESS})>?\s*$", re.IGNORECASE),
+    re.compile(rf":\s*(?:smtp\s+)?<?(?P<a>{ADDRESS})>?\s*$", re.IGNORECASE),
+    # a name and its address, alone on the line
+    re.compile(rf"^[^@<>\n]{{1,60}}<(?P<a>{ADDRESS})>\s*$"),
     # beside another form of it: Biglobe
     re.compile(rf"\[\s*(?P<a>{ADDRESS})\s*\]", re.IGNORECASE),
     # X.400 names of old Exchange
@@ -44,6 +56,11 @@ _LEVELS = (
     # any other
     re.compile(rf"(?P<a>{ADDRESS})"),
 )
+EVERYWHERE = len(_LEVELS)
+NAMED = EVERYWHERE - 1
+"""All but those that are merely mentioned."""
+ON_LINES = 3
+"""Those that begin a line, or whose role is named."""
 _LISTED = re.compile(rf"[\"'>)\]]*\s*[,;]\s*(?:and\s+)?[\"'<(]*(?P<a>{ADDRESS})", re.IGNORECASE)
 _RECAP_TO = re.compile(rf"^\s*to\s*:\s*[^@\n]{{0,60}}?<?(?P<a>{ADDRESS})", re.IGNORECASE)
 _NAMED_OTHERWISE = re.compile(
@@ -75,32 +92,29 @@ def addresses_in(value: str) -> tuple[str, ...]:
     return _once(clean(found) for found in ANY_ADDRESS.findall(value[:_LONGEST_VALUE])) if "@" in value else ()
 
 
-def failed_addresses(text: str, not_these: Iterable[str], *, surely: bool = False) -> tuple[str, ...]:
+def failed_addresses(text: str, not_these: Iterable[str], levels: int = EVERYWHERE) -> tuple[str, ...]:
     """The addresses of which the reporter's words say that they failed, in order; the surest kind of line decides.
 
     Args:
         text: The reporter's words, without the returned message.
         not_these: Addresses of the sender and the reporter, which a report mentions in passing.
-        surely: Leave out the addresses that are merely mentioned.
+        levels: How far down to look: `EVERYWHERE`, `NAMED` or `ON_LINES`.
     """
     lines = [line[:_LONGEST_LINE] for line in text.split("\n") if "@" in line]
     excluded = frozenset(not_these)
     own_lines = [line for line in lines if not _NAMED_OTHERWISE.search(line)]
     told = [line for line in own_lines if not _IN_PASSING.search(line)]
     mentioned: tuple[str, ...] = ()
-    for level, candidates in zip(
-        _LEVELS, (own_lines, own_lines, told, told, told, own_lines, own_lines, own_lines, told), strict=True
-    ):
-        if surely and level is _LEVELS[-1]:
-            break
+    searched = (own_lines, own_lines, told, told, told, told, own_lines, own_lines, own_lines, told)
+    for level, candidates in list(zip(_LEVELS, searched, strict=True))[:levels]:
         found = _once(clean(a) for line in candidates for m in level.finditer(line) for a in _with_listed(m))
         wanted = tuple(a for a in found if a not in excluded and not a.startswith(_ROLES))
         if wanted:
             return wanted
         mentioned = mentioned or found
-    recap = _once(clean(m.group("a")) for line in lines if (m := _RECAP_TO.search(line)))
-    if surely:
+    if levels < EVERYWHERE:
         return ()
+    recap = _once(clean(m.group("a")) for line in lines if (m := _RECAP_TO.search(line)))
     # A mail to oneself fails as well: then the address that was set aside is the one.
     return tuple(a for a in recap if a not in excluded) or mentioned
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.bounces.classify import arf, families, replies, report
-from services.bounces.classify.addresses import addresses_in, failed_addresses, local_names
+from services.bounces.classify.addresses import NAMED, ON_LINES, addresses_in, failed_addresses, local_names
 from services.bounces.classify.classification import Classification
 from services.bounces.classify.flufl import flufl_failures
 from services.bounces.classify.mime import Part, parse, parse_headers
-from services.bounces.classify.text import told_by
+from services.bounces.classify.text import fold, told_by
 from services.kernel.domain.evidence import Verdict
 
 _ORDER = (("failed", Verdict.FINAL), ("delayed", Verdict.DELAYED), ("delivered", Verdict.DELIVERED))
@@ -134,12 +134,10 @@ def _told(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _Answ
     verdict, reasons = families.judge(text, envelope)
     if replies.is_conversation(mail) and not envelope.sender:
         return (Verdict.UNCLEAR if verdict is Verdict.FINAL else Verdict.OTHER), (), ("conversation",)
-    if verdict is Verdict.OTHER and envelope.weight >= _SURELY_A_REPORT:
-        heard = () if replies.is_marked_reply(mail) or envelope.statistics else flufl_failures(mail)
-        verdict = Verdict.FINAL if heard else Verdict.UNCLEAR
-        return verdict, heard, (("flufl and envelope",) if heard else ("a report whose words are not known",))
+    if verdict is Verdict.OTHER:
+        return _unknown_words(opened, text)
     if verdict is not Verdict.FINAL:
-        return verdict, (), reasons or ("no report",)
+        return verdict, (), reasons
     if not (reports or opened.returned or _is_convincing(opened, text, hard=families.PERMANENT in reasons)):
         return Verdict.UNCLEAR, (), ("neither an address nor a message is named", *reasons)
     return verdict, tuple(r.address for r in reports if r.address) or _failed(opened), reasons
@@ -159,7 +157,30 @@ def _is_convincing(opened: _Opened, text: str, *, hard: bool) -> bool:
     if not envelope.sender and not envelope.null_path:
         return False
     about = envelope.sender and (envelope.strong_subject or envelope.null_path)
-    return (about or families.is_about_a_message(text)) and _surely_named(opened, text)
+    return (about or families.is_about_a_message(f"{envelope.own_subject}\n{text}")) and _surely_named(opened, text)
+
+
+def _unknown_words(opened: _Opened, text: str) -> _Answer:
+    """The words tell nothing: flufl may know them, or the subject says it."""
+    surely = opened.envelope.weight >= _SURELY_A_REPORT
+    asked = surely and not (replies.is_marked_reply(opened.mail) or opened.envelope.statistics)
+    if heard := flufl_failures(opened.mail) if asked else ():
+        return Verdict.FINAL, heard, ("flufl and envelope",)
+    if _subject_tells(opened, text):
+        return Verdict.FINAL, _failed(opened), ("failure in subject",)
+    if surely:
+        return Verdict.UNCLEAR, (), ("a report whose words are not known",)
+    return Verdict.OTHER, (), ("no report",)
+
+
+def _subject_tells(opened: _Opened, text: str) -> bool:
+    """Whether a report whose words are not known says in its subject that it failed, and for whom in its words."""
+    envelope = opened.envelope
+    if not (envelope.states_failure and (envelope.sender or envelope.null_path)):
+        return False
+    if replies.is_marked_reply(opened.mail) or replies.is_challenge(fold(text)):
+        return False
+    return bool(failed_addresses(text, opened.receivers, ON_LINES))
 
 
 def _failed(opened: _Opened) -> tuple[str, ...]:
@@ -173,7 +194,7 @@ def _failed(opened: _Opened) -> tuple[str, ...]:
 
 
 def _surely_named(opened: _Opened, text: str) -> bool:
-    if _local_names(opened) or failed_addresses(text, opened.receivers, surely=True):
+    if _local_names(opened) or failed_addresses(text, opened.receivers, NAMED):
         return True
     return not opened.receivers.issuperset(addresses_in(opened.mail.header("subject")))
 

@@ -67,6 +67,14 @@ class Envelope:
     success_subject: bool
     statistics: bool
     daemon: bool
+    own_subject: str
+
+    @property
+    def states_failure(self) -> bool:
+        """Whether the subject alone says that something was not delivered, and not that it may be."""
+        if self.delay_subject or self.success_subject or self.statistics:
+            return False
+        return self.strong_subject and (self.returned_subject or FINAL_WORDS.search(self.own_subject))
 
     @property
     def weight(self) -> int:
@@ -96,6 +104,7 @@ def envelope_of(mail: Part) -> Envelope:
         success_subject=bool(SUCCESS_SUBJECT.search(own_subject)),
         statistics=bool(STATISTICS_SUBJECT.search(own_subject)),
         daemon="mailer-daemon" in sender or "mdaemon" in sender or sender.endswith("<>"),
+        own_subject=own_subject,
     )
 
 

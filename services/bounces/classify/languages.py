@@ -23,8 +23,8 @@ class Language(NamedTuple):
 
 _TABLE = {
     "German": Language(
-        "stell liefer ubermitt geleitet fehl verzog verspat versuch vorubergeh annahme",
-        r"nicht (?:an .{1,80})?(?:zugestellt|zustell|ausgeliefert|ausliefern|zugeleitet|ubermittel|weitergeleitet werden)|unzustellbar"
+        "stell liefer ubermitt geleitet sendet fehl verzog verspat versuch vorubergeh annahme",
+        r"nicht (?:an .{1,80})?(?:zugestellt|zustell|ausgeliefert|ausliefern|zugeleitet|ubermittel|weitergeleitet werden|gesendet werden|versendet werden)|unzustellbar"
         r"|(?:zustell|sende|versand)\w*(?: \w+){0,3} fehlgeschl|fehler bei der (?:nachrichten)?(?:zustellung|ubermittlung)"
         r"|zustell(?:ungs)?fehler|schlug(?:en)? fehl|nicht zustellbar|annahme verweigert|endgultig fehlgeschl",
         r"verzoger|verspatet|(?:weiter|erneut)\w* (?:versuch|zustell)|noch nicht (?:zugestellt|ausgeliefert|ubermittelt)"

@@ -114,9 +114,11 @@ def _split_head(text: bytes) -> tuple[bytes, bytes]:
 def _parts(part: Part, depth: int) -> tuple[Part, ...]:
     """Splits at the declared boundary; where it does not occur, at the boundary that the body itself shows."""
     for boundary in (_declared_boundary(part), _sniffed_boundary(part, depth)):
-        pieces = _split_at(part.body, boundary) if boundary else []
+        before, *pieces = _split_at(part.body, boundary) if boundary else [b""]
         if pieces:
-            return tuple(_entity(piece, depth + 1) for piece in pieces[:MOST_PARTS])
+            # Of a mail that is no multipart, what comes before is the text, and the parts are those that it returns.
+            spoken = () if part.content_type.startswith("multipart/") or not before.strip() else (b"\n" + before,)
+            return tuple(_entity(piece, depth + 1) for piece in (*spoken, *pieces[:MOST_PARTS]))
     return ()
 
 
@@ -134,9 +136,9 @@ def _sniffed_boundary(part: Part, depth: int) -> bytes:
 
 
 def _split_at(body: bytes, boundary: bytes) -> list[bytes]:
-    """The pieces between the delimiters. What follows a closing delimiter is read too: it is often misplaced."""
+    """What comes before the first delimiter, then the pieces between; what follows the last is often misplaced."""
     pieces = re.split(rb"(?:\A|\n)--" + re.escape(boundary) + rb"(?:--)?[ \t]*(?=\n|\Z)", body)
-    return [piece[1:] for piece in pieces[1:] if piece.strip()]
+    return [pieces[0], *(piece[1:] for piece in pieces[1:] if piece.strip())]
 
 
 def _from_base64(body: bytes) -> bytes:

@@ -17,10 +17,10 @@ from services.bounces.classify.languages import (
 )
 
 _SENDERS = (
-    r"mailer.?daemon|mail.?daemon|mdaemon|\bdaemon@",  # the customary names: Sendmail, qmail, Exim, MDaemon
-    r"\bpost_?master",  # RFC 5321, section 4.5.1; post_master is Apache James
+    r"(?<!@)mailer.?daemon|mail.?daemon|mdaemon|\bdaemon@",  # the customary names: Sendmail, qmail, Exim, MDaemon
+    r"(?<!@)\bpost_?master",  # RFC 5321, section 4.5.1; post_master is Apache James
     r"mail delivery|delivery (?:sub)?system|delivery.(?:status|report|fail|notif)",  # Exim, Sendmail, Gmail
-    r"mail system\b|mail ?server at|post office|internet mail|mail router|<@>|mail ?admin(?:istrator)?|system administrator|\bsysadmin|undeliver|\bndr\b",  # Exchange, Netscape
+    r"mail system\b|mail ?server at|^\"?mail ?server\b|smtp ?agent|post office|internet mail|mail router|<@>|mail ?admin(?:istrator)?|system administrator|\bsysadmin|undeliver|\bndr\b",  # Exchange, Netscape
     r"jetmail|interscan|mail ?marshal|m(?:ail|ime)sweeper|mailscanner|content.?filter|email gateway|groupwise|lsmtp|symantec",  # gateways
     r"system ?administrator|systembe?heerder|systeembeheerder|systemadministrat|administrateur systeme|administrador d[eo]l? sistema|amministratore sistema|administrator systemu|system attendant",  # Exchange
     r"\badmin@|-admin@|listserv@|majordomo@|sympa@|lyris|-bounces@|sieve|\bowner-",  # mailing lists, which refuse
@@ -38,7 +38,7 @@ _RETURNED_SUBJECT = (
 )
 # These occur in the subjects of others as well.
 _WEAK_FAILURE_SUBJECTS = (
-    r"user unknown|unknown user|rejected|refused|are not (?:a )?member|not allowed to post|(?:blocked|banned) contents|message blocked",  # MDaemon, mailing lists
+    r"user unknown|unknown user|rejected|refused|are not (?:a )?member|not allowed to post|(?:blocked|banned) contents|message blocked|loop alert",  # MDaemon, mailing lists
 )
 _FINAL = (
     r"permanent (?:fatal |delivery )*error|permanent(?:ly)? fail|failed permanently|given up|giving up on",  # all
@@ -64,14 +64,14 @@ _FINAL = (
     ),  # qmail, IMail, Smtp32
     r"retry time(?:out)? .{0,20}exceeded|could not be sent|unsuccessful delivery",  # Exim, SurfControl
     r"(?:message|mail) (?:was |has been )?(?:not delivered|not accepted|refused|blocked|discarded|stopped)|delivery of the (?:e-?mail|message) was stopped",  # gateways
-    r"not (?:exactly )?(?:a )?(?:recogni[sz]ed|exist|valid|listed|found|match|known)",  # Exchange, Notes
+    r"not (?:exactly )?(?:a )?(?:recogni[sz]ed|exist|valid|listed|found|match|known|defined|registered)",  # Exchange, Notes
     r"(?:no such|unknown|invalid|no valid|not our) (?:user|recipient|mailbox|address|account|person|customer)",  # all
-    r"(?:user|recipient|mailbox|address|account)s?(?: name)? (?:is |was )?(?:unknown|invalid|disabled|full|rejected|not )",
+    r"(?:user|recipient|mailbox|address|account)s?(?: name)?(?: \S{1,80}@\S{1,80})? (?:is |was )?(?:unknown|invalid|disabled|full|rejected|not )",
     r"(?:user|recipient|mailbox|address|account|domain)s? (?:has been |have been |is |was )?(?:no longer|suspended|disabled|deactivated|closed|terminated|deleted|inactive)",
     r"(?:over|exceed\w*|out of)(?: \w+){0,3} (?:quota|disk|storage|size|limit)|quota (?:usage |is |has been )?exceeded",  # quota
     r"mailbox.{0,20} full|(?:final e-?mail delivery point)",  # quota; phquery
-    r"not (?:a )?member|not allowed to post|not permitted to post|unsubscribed address",  # mailing lists that refuse
-    r"encountered an error while|errors? w(?:as|ere) detected|failed after|failed because|delivery failed",  # LSMTP
+    r"not (?:a )?member|not allowed to post|not permitted to post|unsubscribed address|duplicated message-id in",  # mailing lists that refuse
+    r"loops? back to (?:me|myself)|too many hops|encountered an error while|errors? w(?:as|ere) detected|failed after|failed because|delivery failed",  # LSMTP
 )
 _HARD = (
     r"permanent(?:ly)? (?:fatal |delivery )*(?:error|fail)|failed permanently|(?<!non-)fatal error|returned permanent",  # all
@@ -106,7 +106,8 @@ _SUCCESS_SUBJECTS = (
 )
 # Reports about many mails, to those who run mailings and servers.
 _STATISTICS_SUBJECT = (
-    r"\b(?:hourly|daily|weekly|monthly|statistics|stats|summary|digest|totals?|top \d+|campaign|logwatch|connections)\b"
+    r"\b(?:hourly|daily|weekly|monthly|statistics|stats|summary|digest|totals?|top \d+|campaign|logwatch|connections|(?:this|last) (?:week|month))\b"
+    r"|^\W*(?:problem|recovery|alert|critical)\s*:"
 )
 # A mail system speaks to the one who sent, or shows its own dialogue.
 _ABOUT_A_MESSAGE = (
@@ -123,6 +124,7 @@ _CHALLENGE = (
     r"spam ?arrest|\btmda\b|boxbe|bluebottle|mailblocks|spamblocker|choicemail|vanquish|0spam|knowspam",  # by name
     r"(?:reply|respond) to this (?:e-?mail|message|mail) to (?:confirm|verify|release|deliver)|only once",
     r"(?:held|waiting|awaiting|awaits) .{0,40}(?:moderat|approv|confirm|verif|authori)|quarantine",  # moderation
+    r"verify your (?:account|mailbox|identity)|message was received as a bounce|bounce action noti",  # lures; bounces of others, told to a list's owner
     r"add(?:ed)? .{0,40}(?:allowed|approved|white|safe|guest) ?list|allowed list|whitelist",
 )
 _AUTO_REPLY_SUBJECTS = (

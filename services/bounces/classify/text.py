@@ -19,6 +19,10 @@ MOST_LINES = 400
 MOST_TEXTS = 4
 
 _LINE_TAG = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d|/?table|/?pre)\b[^>]{0,400}>", re.IGNORECASE)
+_MAIL_LINK = re.compile(
+    r"<a\b[^<>]{0,200}?href=[\"']?mailto:([^\"'<>?\s]{3,200})[^<>]{0,400}>([^<>@]{1,80})</a>", re.IGNORECASE
+)
+"""A link whose text is a name: the address is seen by no one, and is the one that is looked for."""
 _CELL_TAG = re.compile(r"</?t[dh]\b[^>]{0,400}>", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(?:(style|script|head|title)\b|!--)", re.IGNORECASE)
 # An address in angle brackets is no tag: it is what is looked for.
@@ -79,7 +83,7 @@ _HTML_STARTS = ("<!doctype html", "<html><head><t", "<html>\n<head>\n")
 
 
 def _unmarked(text: str) -> str:
-    lines = _LINE_TAG.sub("\n", _seen(text[:LONGEST_HTML]))
+    lines = _LINE_TAG.sub("\n", _MAIL_LINK.sub(r"\2 <\1>", _seen(text[:LONGEST_HTML])))
     return html.unescape(_TAG.sub("", _CELL_TAG.sub(" ", lines))).replace("\xa0", " ")
 
 
