@@ -22,7 +22,7 @@ _MOST_ENTRY = 1 << 18
 _ZIP64 = b"PK\x06\x07"
 """Leads to a second, larger list of entries: nothing as small as what is taken here needs one."""
 _COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-"""All that the two standards know. What LZMA claims of itself decides how much memory is taken before a byte is read."""
+"""All that the two standards know. What LZMA says of itself decides how much memory is taken before a byte is read."""
 _END = struct.Struct("<4s4H2LH")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _MARKUP = re.compile(r"\s*<(?:!doctype|html|head|body|script|svg|\?xml)", re.IGNORECASE)

@@ -9,6 +9,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from services.kernel.adapters.web.connections import Connection
 from services.kernel.adapters.web.server import WebWorker
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
@@ -60,7 +61,7 @@ class Server:
     def begin(self, raw: bytes, client: str, *, cut: int | None = None) -> Wire:
         """A client that sends this, in two pieces, and goes away if the server waits for more."""
         wire = Wire(client)
-        protocol = HttpToolsProtocol(self._config, self._state, {}, asyncio.get_running_loop())
+        protocol = Connection(self._config, self._state, {}, asyncio.get_running_loop())
         wire.set_protocol(protocol)
         protocol.connection_made(wire)
         for piece in (raw[:cut], raw[cut:]) if cut else (raw,):

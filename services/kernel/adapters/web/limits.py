@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, ip_address, ip_network
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 _MOST_CLIENTS = 50_000
 """Remembered at a time; the one that came longest ago is forgotten first."""
+_SUBSCRIBER = 64
+"""Leading bits of an IPv6 address that one subscriber has (RFC 6177)."""
+BODY_SECONDS = 60.0
+"""Within which a body must have come whole: who dawdles keeps a place from others."""
 
 
 class BodyTooLong(Exception):
@@ -24,16 +30,20 @@ async def read_body(request: Request, most: int) -> bytes:
 
     Raises:
         BodyTooLong: it is longer; the rest is not read.
-        starlette.requests.ClientDisconnect: the client went away before its end.
+        starlette.requests.ClientDisconnect: the client went away before its end, or took too long.
     """
     claimed = request.headers.get("content-length", "")
     if claimed.isdecimal() and int(claimed) > most:
         raise BodyTooLong(f"more than {most} bytes")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise BodyTooLong(f"more than {most} bytes")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise BodyTooLong(f"more than {most} bytes")
+    except TimeoutError:
+        raise ClientDisconnect from None
     return bytes(body)
 
 
@@ -64,4 +74,10 @@ class RateLimit:
 def client_of(request: Request) -> str:
     """Whom to count: the address, an IPv6 one by its /64, which is what one subscriber has."""
     host = request.client.host if request.client else "unknown"
-    return ":".join(host.split(":")[:4]) if host.count(":") > 3 else host  # noqa: PLR2004 -- four groups are a /64
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, IPv4Address):
+        return host
+    return str(address.ipv4_mapped or ip_network((int(address), _SUBSCRIBER), strict=False))

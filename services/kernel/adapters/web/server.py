@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import uvicorn
 from starlette.types import ASGIApp
 
+from services.kernel.adapters.web.connections import Connection
 from services.kernel.ledger import Ledger, LedgerUnavailable
 from services.kernel.runtime.fault import Fault
 from services.kernel.runtime.health import Check
@@ -100,7 +101,7 @@ class WebWorker:
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
             self.app,
-            http="httptools",
+            http=Connection,
             loop="none",
             ws="none",
             lifespan="off",
