@@ -7,13 +7,14 @@ Standards: RFC 9110, 6265bis; OWASP ASVS 5 (sessions, forms, uploads). Settings:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -77,7 +78,15 @@ def inbox_app(inbox: Inbox) -> ASGIApp:
         exception_handlers={HTTPException: _not_here(inbox), Exception: _unexpected(inbox)},
     )
     app.router.redirect_slashes = False  # it would lead to whatever host the request names
-    return SecurityHeaders(app, forms=inbox.sign_in.forms, hsts=inbox.settings.hsts)
+    reached = TrustedHostMiddleware(app, _names(inbox), www_redirect=False)
+    return SecurityHeaders(reached, forms=inbox.sign_in.forms, hsts=inbox.settings.hsts)
+
+
+def _names(inbox: Inbox) -> Sequence[str]:
+    """What a browser may call us: a trial's sign-in must not be reached by another site's name that leads here."""
+    if not inbox.sign_in.is_trial:
+        return ("*",)
+    return ("127.0.0.1", "localhost", urlsplit(inbox.settings.url).hostname or "localhost")
 
 
 def _endpoint(inbox: Inbox, pages: dict[str, Page]) -> Callable[[Request], Awaitable[Response]]:

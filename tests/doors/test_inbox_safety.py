@@ -107,6 +107,22 @@ async def test_odd_requests_are_refused_and_never_break_anything(inbox: Opened) 
         assert answer.headers["location"] == "/sign-in", cookie
 
 
+async def test_what_a_request_calls_us_breaks_nothing(inbox: Opened) -> None:
+    for host in ("[", "[::1", "x:y", "a b", ""):
+        for path in ("/notices", "/notices/", "/sign-in", "/nothing-here"):
+            answer = await inbox.reader().get(path, headers={"host": host})
+            assert answer.status_code in {200, 303, 400, 404}, (host, path)
+
+
+async def test_a_trials_pages_answer_to_names_of_this_machine_alone(inbox: Opened) -> None:
+    await inbox.fee("one")
+    port = inbox.url.rpartition(":")[2]
+    for name, status in (("localhost", 200), ("127.0.0.1", 200), ("rebound.example", 400)):
+        answer = await inbox.reader().get("/sign-in", headers={"host": f"{name}:{port}"})
+        assert answer.status_code == status, name
+        assert ("Ann Price" in answer.text) is (status == 200)
+
+
 async def test_the_inbox_says_that_it_is_up(inbox: Opened) -> None:
     async def has_beaten() -> bool:
         return bool(await inbox.bench.value("SELECT count(*) FROM inbox_up"))
