@@ -37,7 +37,7 @@ async def answer(visit: Visit) -> Response:
     opened, message = await look(visit, "answer")
     if not message.may_give:
         return to(f"/notices/{opened.listed.notice_id}")
-    visit.limit(visit.inbox.limits.answers, visit.person.token_hash.hex())
+    visit.limit(visit.inbox.limits.answers, visit.person.person)
     receiving = Receiving(visit, opened, message.may_give)
     most = visit.inbox.settings.answer_bytes + _SLACK
     try:

@@ -150,7 +150,7 @@ class Receiving:
         kind, text = given_kind(self._value("kind"), self._may_give), plain_text(self._value("text"))
         if kind is None:
             self._fault("kind", "kind_missing")
-        if len(text) > MOST_TEXT:
+        if len(text) > MOST_TEXT or self._is_cut("text"):
             self._fault("text", "text_too_long")
         if not text and kind in {"answer", "question", "dispute"}:
             self._fault("text", "text_missing")
@@ -174,6 +174,9 @@ class Receiving:
             await tx.refuse_answer(self._evidence_id, f"not received: {why}")
             await tx.write([GateWoken(self._opened.listed.notice_id)])
         self._evidence_id = None
+
+    def _is_cut(self, name: str) -> bool:
+        return len(self._fields.get(name, b"")) >= _MOST_BYTES[name]
 
     def _value(self, name: str) -> str:
         return self._fields.get(name, bytearray()).decode(errors="replace")

@@ -45,7 +45,7 @@ class InboxSettings(Settings):
     """Whose it is, where it listens, what it is called from outside, how long sessions live, how much it takes.
 
     `files_url` and `files_port` are the second origin, from which files are downloaded; `files_key` signs the links,
-    the same in all processes of the inbox. `pages` and `sign_ins` are a client's a minute, `answers` a session's an
+    the same in all processes of the inbox. `pages` and `sign_ins` are a client's a minute, `answers` a person's an
     hour.
     """
 

@@ -39,7 +39,7 @@ class Problem(Exception):
 
 @dataclass(slots=True)
 class Limits:
-    """How often one may come: a client to any page and to sign in, a session with an answer."""
+    """How often one may come: a client to any page and to sign in, a person with an answer."""
 
     pages: RateLimit
     sign_ins: RateLimit

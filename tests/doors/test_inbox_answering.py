@@ -240,11 +240,21 @@ async def test_an_answer_about_a_notice_that_has_become_anothers_is_refused(inbo
     assert await inbox.bench.state(notice_id) == "served"
 
 
-async def test_a_session_may_answer_so_often_and_no_more(bench: Bench) -> None:
+async def test_a_person_may_answer_so_often_and_no_more_however_often_they_sign_in(bench: Bench) -> None:
     async with opened(bench, answers=8) as inbox:
         notice_id, reader = await open_notice(inbox)
         statuses = [(await reader.answer(notice_id, "question", "?")).status_code for _ in range(3)]
         assert statuses == [303, 303, 429]
+        again = await inbox.reader_of("B-one")
+        assert (await again.answer(notice_id, "question", "?")).status_code == 429
+
+
+async def test_words_that_are_too_many_are_refused_and_never_cut(inbox: Opened) -> None:
+    notice_id, reader = await open_notice(inbox)
+    answer = await reader.answer(notice_id, "answer", "Here" + " " * 90_000 + "and what matters most")
+    assert answer.status_code == 422
+    assert "Write a shorter message" in answer.text
+    assert await inbox.bench.column(STATES) == ["refused"]
 
 
 async def test_a_session_ends_when_idle_and_at_its_end(bench: Bench) -> None:
