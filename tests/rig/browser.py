@@ -9,6 +9,7 @@ Standards: WCAG 2.2 as far as axe-core finds it; its success criterion 1.4.10 (r
 from __future__ import annotations
 
 import asyncio
+import ctypes.util
 import os
 import re
 import shutil
@@ -39,6 +40,8 @@ PATIENCE = 10_000
 
 def chromium_or_skip() -> str:
     found = _find() or (_find() if install("chromium") else None)
+    if ctypes.util.find_library("atomic") is None:
+        install("libatomic1")  # Playwright's own driver needs it, and says so to nobody
     return found or do_without(HOW_TO)
 
 
