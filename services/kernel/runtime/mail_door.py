@@ -1,6 +1,6 @@
 """The door for mail that came back: what is stored of a raw mail, before anything else is made of it.
 
-Pure, and never fails on a mail. Standards: RFC 2045-2047, 3464, 5322.
+Pure, and never fails on a mail. Standards: RFC 2045-2047, 3464, 5322, 5890.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from email import message_from_bytes
 from email.errors import MessageError
 from email.policy import compat32
-from itertools import islice
+from itertools import chain, islice
 from uuid import UUID
 
 from services.kernel.domain import verp
@@ -28,6 +29,9 @@ _MOST_PARTS = 50
 _SOFT_BREAK = re.compile(r"=\r?\n")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}\Z")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_WIDE_DOMAIN = re.compile(r"[A-Za-z0-9.-]{0,252}[\u0080-\U0010ffff][A-Za-z0-9.\u0080-\U0010ffff-]{0,251}")
+_LETTERS = re.compile(r"[\w.-]+")
+_MESSAGE_ID = re.compile(r"(?<![0-9a-f])([0-9a-f]{32})@([a-z0-9.-]+)", re.IGNORECASE)
 _QUOTE = "'"
 _RECIPIENT = re.compile(r"^(?:final|original|x-failed)-recipients?:(.{0,1000})", re.IGNORECASE | re.MULTILINE)
 
@@ -45,11 +49,12 @@ def evidence_of_mail(
     """One mail as raw evidence for `bounces`.
 
     `envelope_recipient` is whom the mail system delivered it to, None if that is not known. The attempt is the one that
-    a genuine token names. `addresses` are those in the mail, lower case, 50 at most, the recipients that a report names
-    first; addresses at `bounce_domain` and `own_domains` are ours and not among them.
+    a genuine token names, the notice, where none does, the one whose Message-ID is quoted. `addresses` are those in the
+    mail, lower case, 50 at most, the recipients that a report names first; addresses at `bounce_domain` and
+    `own_domains` are ours and not among them.
     """
     texts = list(_texts(raw[:_SCANNED]))
-    attempts = _attempts(envelope_recipient, texts, keyring, bounce_domain)
+    attempt = next(_attempts(envelope_recipient, texts, keyring, bounce_domain), None)
     ours = {bounce_domain.lower(), *map(str.lower, own_domains)}
     return EvidenceStored(
         evidence_id=ids.uuid7(),
@@ -60,9 +65,9 @@ def evidence_of_mail(
         content_type="message/rfc822",
         headers=json.dumps(_envelope(envelope_recipient)),
         body=raw,
-        notice_id=None,
+        notice_id=notice_quoted(texts, ours) if attempt is None else None,
         source_ref=None,
-        attempt_id=next(attempts, None),
+        attempt_id=attempt,
         addresses=addresses_of(texts, ours),
         state="waiting",
     )
@@ -104,8 +109,21 @@ def addresses_of(texts: Sequence[str], ours: Collection[str]) -> tuple[str, ...]
     Those at a domain among `ours` are left out.
     """
     recipients = [line for text in texts for line in _RECIPIENT.findall(text)]
-    written = (address for text in (*recipients, *texts) for address in _written(text))
+    written = (
+        address
+        for text in (*recipients, *texts)
+        for address in chain(islice(_international(text), MOST_ADDRESSES), _written(text))
+    )
     return tuple(islice(_others(written, ours), MOST_ADDRESSES))
+
+
+def notice_quoted(texts: Sequence[str], ours: Collection[str]) -> UUID | None:
+    """The notice whose Message-ID, made by us at one of these domains, stands first in these texts; known or not."""
+    for text in texts:
+        for local, domain in _MESSAGE_ID.findall(text):
+            if domain.lower().rstrip(".-") in ours:
+                return UUID(local)
+    return None
 
 
 def _others(addresses: Iterator[str], ours: Collection[str]) -> Iterator[str]:
@@ -117,10 +135,33 @@ def _others(addresses: Iterator[str], ours: Collection[str]) -> Iterator[str]:
 
 
 def _written(text: str) -> Iterator[str]:
-    """What looks like an address; from each @ outwards, so that a long attachment costs little."""
+    """What looks like an address, read in ASCII: letters beyond it may be a quotation mark."""
+    for local, at in _locals(text):
+        if domain := _DOMAIN.match(text, at):
+            yield matching_key(f"{local}@{domain[0]}")
+
+
+def _international(text: str) -> Iterator[str]:
+    """Addresses whose domain has letters beyond ASCII, in the form in which ours are kept (punycode)."""
+    for local, at in () if text.isascii() else _locals(text):
+        if domain := _WIDE_DOMAIN.match(text, at):
+            found = matching_key(f"{local}@{_letters(domain[0])}")
+            if found.isascii():  # else it is no name that the DNS could have
+                yield found
+
+
+def _locals(text: str) -> Iterator[tuple[str, int]]:
+    """The part before each @, and where its domain begins; from the @ outwards: a long attachment costs little."""
     at = text.find("@")
     while at >= 0:
-        local, domain = _LOCAL_PART.search(text, max(0, at - 64), at), _DOMAIN.match(text, at + 1)
-        if local and domain:
-            yield matching_key(f"{local[0].lstrip(_QUOTE)}@{domain[0]}")
+        if local := _LOCAL_PART.search(text, max(0, at - 64), at):
+            yield local[0].lstrip(_QUOTE), at + 1
         at = text.find("@", at + 1)
+
+
+def _letters(domain: str) -> str:
+    """The domain without what is no letter behind it. A mail's bytes, read as a character each, are letters again."""
+    with suppress(ValueError):
+        domain = domain.encode("latin-1").decode()
+    found = _LETTERS.match(domain)
+    return found[0].rstrip(".-_") if found else ""

@@ -15,6 +15,8 @@ SELECT legal_now() AS now,
               AND (r.notice_id = n.notice_id
                    OR (r.source = n.source AND r.source_ref = n.source_ref)
                    OR r.notice_id IN (SELECT m.notice_id FROM notice m WHERE m.regime = n.regime AND m.matter = n.matter)
+                   OR (r.source, r.source_ref) IN (SELECT m.source, m.source_ref FROM notice m
+                                                   WHERE m.regime = n.regime AND m.matter = n.matter)
                    OR r.attempt_id IN (SELECT a.attempt_id FROM attempt a WHERE a.notice_id = n.notice_id)
                    OR lower(n.address) = ANY (r.addresses)
                    OR (r.notice_id IS NULL AND r.source_ref IS NULL AND r.attempt_id IS NULL AND r.addresses = '{}'))
