@@ -138,12 +138,13 @@ class Relay:
         return False
 
     async def measure(self) -> bool:
-        """Tell `/metrics` what waits, and for how long the oldest has: nothing may be stuck unseen."""
+        """Tell `/metrics` what waits, how long the oldest has, and what stands still: nothing may be stuck unseen."""
         async with self._ledger.begin() as tx:
             wall = (await tx.clock()).wall
-            waiting = await tx.waiting()
+            waiting, figures = await tx.waiting(), await tx.figures()
         for each in waiting:
             self._measures.waits(each.what, each.number, (wall - each.since).total_seconds() if each.since else 0.0)
+        self._measures.stand("relay", figures)
         return False
 
     async def roots(self) -> bool:

@@ -23,6 +23,7 @@ from services.kernel.ledger.facts import (
     DueDeadline,
     FailedDue,
     Failure,
+    Figure,
     Finished,
     GatePolicy,
     ItemKey,
@@ -45,6 +46,7 @@ __all__ = [
     "DueDeadline",
     "FailedDue",
     "Failure",
+    "Figure",
     "Finished",
     "GatePolicy",
     "InboxFacts",
@@ -230,6 +232,9 @@ class RelayFacts(Locks, Protocol):
 
     async def waiting(self) -> list[Waiting]:
         """Everything that waits."""
+
+    async def figures(self) -> list[Figure]:
+        """What stands still, and why: brakes, reasons of the gate, dead letters by worker."""
 
     async def rootless_days(self, before: date) -> list[date]:
         """UTC days before this one on which chains moved, and that have no root yet."""

@@ -178,6 +178,15 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure for `/metrics`: of what kind (`measures.FIGURES`), of what (a worker, a reason, …), how much."""
+
+    name: str
+    of: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class GatePolicy:
     """What regime and notice type say of the gate: durations in seconds; `kind` None where no sanction follows."""
 

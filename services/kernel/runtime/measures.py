@@ -1,11 +1,23 @@
-"""What a worker counts about itself, for `/metrics`."""
+"""What a worker counts about itself, for `/metrics`; `deploy/observability/METRICS.md` says what each measure means."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from services.kernel.ledger import Figure
+
+FIGURES = {
+    "dead_letters": ("Dead letters that wait for a person, by the worker that gave them up", "worker"),
+    "gate_waiting": ("Lapsed notices that the gate lets wait, by reason; one notice may have several", "reason"),
+    "sanctions_last_hour": ("Sanctions that fired within the last hour of legal time", "kind"),
+    "silence_seconds": ("Seconds since something that ought to speak last did: the inbox, a timed mark", "what"),
+    "stopped": ("1 while a brake is on: that of all mail, or that of a kind of sanction", "what"),
+}
+"""What `relay` reads from the database: name (after `duly_`), meaning, label."""
 
 
 class Measures:
@@ -29,6 +41,26 @@ class Measures:
         self._callers = Counter(
             "duly_door_calls", "What came to a door, by what became of it", ["door", "outcome"], registry=self.registry
         )
+        self._figures = {
+            name: Gauge(f"duly_{name}", meaning, [label], registry=self.registry)
+            for name, (meaning, label) in FIGURES.items()
+        }
+        self._measured = Gauge(
+            "duly_measured_timestamp_seconds",
+            "When the figures of the database were last read, in Unix seconds",
+            ["worker"],
+            registry=self.registry,
+        )
+        self._started = Gauge(
+            "duly_worker_started_timestamp_seconds",
+            "When this process began, in Unix seconds",
+            ["worker"],
+            registry=self.registry,
+        )
+
+    def started(self, worker: str) -> None:
+        """This process is that worker's."""
+        self._started.labels(worker).set(time.time())
 
     def came(self, door: str, outcome: str) -> None:
         """Somebody came to a door; the names are from small sets of ours, never what was brought."""
@@ -38,6 +70,14 @@ class Measures:
         """How much of one kind of work waits, and for how long the oldest has."""
         self._waiting.labels(what).set(number)
         self._oldest.labels(what).set(seconds)
+
+    def stand(self, worker: str, figures: Iterable[Figure]) -> None:
+        """What the database says at this moment; whatever it does not name any more is forgotten."""
+        for gauge in self._figures.values():
+            gauge.clear()
+        for each in figures:
+            self._figures[each.name].labels(each.of).set(each.value)
+        self._measured.labels(worker).set(time.time())
 
     @contextmanager
     def batch(self, worker: str, items: int) -> Iterator[None]:

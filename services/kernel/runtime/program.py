@@ -146,6 +146,7 @@ async def live(worker: Worker, measures: Measures, settings: WorkerSettings) -> 
     gc.set_threshold(50_000, 20, 50)
     window = HealthEndpoint(worker.checks, measures.registry)
     port = await window.start(settings.health_host, settings.health_port)
+    measures.started(worker.name)
     logger().info("worker.started", port=port)
     work = asyncio.create_task(worker.run(stopping))
     stop = asyncio.create_task(stopping.wait())

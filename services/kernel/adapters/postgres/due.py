@@ -11,7 +11,7 @@ import asyncpg
 
 from services.kernel.adapters.postgres.connection import Link
 from services.kernel.adapters.postgres.queries import sql
-from services.kernel.ledger import FailedDue, Unsent, Waiting
+from services.kernel.ledger import FailedDue, Figure, Unsent, Waiting
 from services.kernel.ports import Ids
 
 
@@ -100,6 +100,10 @@ class RelayReads(Statements):
     async def waiting(self) -> list[Waiting]:
         """See the port."""
         return [Waiting(**dict(row.items())) for row in await self._all("waiting")]
+
+    async def figures(self) -> list[Figure]:
+        """See the port."""
+        return [Figure(**dict(row.items())) for row in await self._all("figures")]
 
     async def rootless_days(self, before: date) -> list[date]:
         """See the port."""

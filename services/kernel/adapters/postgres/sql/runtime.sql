@@ -109,3 +109,18 @@ UNION ALL SELECT 'reversals', count(*), min(required_at) - (legal_now() - clock_
 UNION ALL SELECT 'gate', count(*), min(looked_at) FROM gate_wait
 UNION ALL SELECT 'deadlines_due', count(*), min(due_at) - (legal_now() - clock_timestamp())
     FROM deadline WHERE passed_at IS NULL AND due_at <= legal_now();
+
+-- name: figures
+-- What stands still, and why, for `/metrics`: each figure's name, of what it is, and how much.
+SELECT 'dead_letters' AS name, worker AS of, count(*)::float8 AS value FROM failed_item WHERE state = 'dead' GROUP BY worker
+UNION ALL SELECT 'gate_waiting', w.reason, count(*)::float8
+    FROM gate_wait g CROSS JOIN LATERAL unnest(g.waiting_for) AS w(reason) GROUP BY w.reason
+UNION ALL SELECT 'sanctions_last_hour', b.kind, (SELECT count(*) FROM sanction s WHERE s.kind = b.kind
+        AND s.fired_at > (SELECT legal_now()) - interval '1 hour')::float8 FROM brake b
+UNION ALL SELECT 'stopped', b.kind, b.stopped::integer::float8 FROM brake b
+UNION ALL SELECT 'stopped', 'mail', (on_since IS NOT NULL AND (until IS NULL OR until > clock_timestamp()))::integer::float8
+    FROM sending_brake
+UNION ALL SELECT 'silence_seconds', 'mark', extract(epoch FROM legal_now() - m.sent_at)::float8
+    FROM (SELECT sent_at FROM mark ORDER BY sent_at DESC LIMIT 1) AS m
+UNION ALL SELECT 'silence_seconds', 'inbox', extract(epoch FROM clock_timestamp() - u.beat_at)::float8
+    FROM (SELECT beat_at FROM inbox_up ORDER BY from_at DESC LIMIT 1) AS u;
