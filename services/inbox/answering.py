@@ -19,6 +19,8 @@ from services.kernel.ledger.inbox import Opened
 _PAUSE_SECONDS = 60.0
 _MOST_SECONDS = 3000.0
 """Shorter than the hour after which `relay` gives up on an answer."""
+_SEEN_SECONDS = 30
+"""That a session was seen is written so often: it may have been idle for so much longer."""
 _SLACK = 1024 * 1024
 """What a form may have beside its files."""
 
@@ -71,5 +73,7 @@ async def receipt(visit: Visit) -> Response:
 
 
 def _written(visit: Visit, opened: Opened, message: Message, draft: Draft, status: int = 200) -> Response:
-    reader, rules = visit.reader(opened.business_id), visit.inbox.rules
-    return visit.write("answer.html", status, reader=reader, message=message, draft=draft, rules=rules)
+    reader, rules, settings = visit.reader(opened.business_id), visit.inbox.rules, visit.inbox.settings
+    minutes = max(1, int((settings.idle - _SEEN_SECONDS) // 60))
+    values = {"reader": reader, "message": message, "draft": draft, "rules": rules, "minutes": minutes}
+    return visit.write("answer.html", status, **values)

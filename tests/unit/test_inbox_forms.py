@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from services.inbox.file_types import TYPES, Probe, is_document
+from services.kernel.adapters.web import multipart
 from services.kernel.adapters.web.limits import BodyTooLong
-from services.kernel.adapters.web.multipart import FormBroken, PartBegan, PartCame, PartEnded, form_events
+from services.kernel.adapters.web.multipart import FormBroken, PartBegan, PartCame, PartEnded, drain, form_events
 
 FORM = (
     b'--b\r\nContent-Disposition: form-data; name="csrf"\r\n\r\ntoken\r\n'
@@ -82,6 +83,16 @@ def test_a_form_that_breaks_off_is_broken_wherever_it_does(at: int) -> None:
 def test_no_more_is_read_than_may_come() -> None:
     with pytest.raises(BodyTooLong):
         events([FORM], most=len(FORM) - 1)
+
+
+def test_what_drips_is_not_read_away_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multipart, "_DRAIN_SECONDS", 0.05)
+
+    async def receive() -> Any:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    asyncio.run(asyncio.wait_for(drain(Request({"type": "http", "headers": []}, receive), 10_000, 1), 5))
 
 
 @given(st.binary(max_size=2_000), st.sampled_from(sorted(TYPES)))

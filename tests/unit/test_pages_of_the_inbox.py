@@ -178,6 +178,16 @@ def test_a_consequence_that_is_doubted_or_undone_is_not_told_as_if_it_stood(page
     assert "was cancelled" not in undone
 
 
+def test_the_form_says_how_long_one_may_write_and_never_that_more_can_follow(pages: Pages) -> None:
+    page = page_of(pages, "answer")
+    assert "within 30 minutes" in page
+    assert "once we have what the notice asks for, nothing more can be sent here" in page
+
+
+def test_who_was_signed_out_is_told_that_the_answer_was_not_received(pages: Pages) -> None:
+    assert "What you sent just now was not received" in page_of(pages, "problem-session_ended")
+
+
 def test_question_is_said_to_move_no_deadline(pages: Pages) -> None:
     page = page_of(pages, "received-question")
     assert "A person looks at it before anything follows" in page

@@ -261,7 +261,7 @@ def _special_notices(language: str) -> Iterator[Exhibit]:
 def _answers(language: str) -> Iterator[Exhibit]:
     asked = message(Stage.OPEN, language)
     shared = {"reader": reader(language), "message": asked}
-    yield Exhibit("answer", "answer.html", language, {**shared, "draft": views.Draft(), "rules": RULES})
+    yield Exhibit("answer", "answer.html", language, {**shared, "draft": views.Draft(), "rules": RULES, "minutes": 30})
     faults = (
         ("kind", "faults.kind_missing"),
         ("text", "faults.text_missing"),
@@ -269,7 +269,11 @@ def _answers(language: str) -> Iterator[Exhibit]:
         ("files", "faults.file_too_large"),
     )
     yield Exhibit(
-        "answer-faults", "answer.html", language, {**shared, "draft": views.Draft(faults=faults), "rules": RULES}, 422
+        "answer-faults",
+        "answer.html",
+        language,
+        {**shared, "draft": views.Draft(faults=faults), "rules": RULES, "minutes": 30},
+        422,
     )
     yield Exhibit("received", "received.html", language, {**shared, "given": given()})
     yield Exhibit("received-question", "received.html", language, {**shared, "given": given("question")})
@@ -287,11 +291,11 @@ def _rarer(language: str) -> Iterator[Exhibit]:
     yield Exhibit("notice-confirm", "notice.html", language, {**who, "message": plain}, alike=True)
     endless = replace(plain, line=replace(plain.line, due=None))
     yield Exhibit("notice-without-deadline", "notice.html", language, {**who, "message": endless}, alike=True)
-    nothing = {**who, "message": plain, "draft": views.Draft(), "rules": RULES}
+    nothing = {**who, "message": plain, "draft": views.Draft(), "rules": RULES, "minutes": 30}
     yield Exhibit("answer-confirm", "answer.html", language, nothing, alike=True)
     for stage in (Stage.FOR_INFORMATION, Stage.CONSEQUENCE):
         told = message(stage, language, may_give=("question", "dispute"))
-        asked = {**who, "message": told, "draft": views.Draft(), "rules": RULES}
+        asked = {**who, "message": told, "draft": views.Draft(), "rules": RULES, "minutes": 30}
         yield Exhibit(f"answer-{stage}", "answer.html", language, asked, alike=True)
         sent = {**who, "message": told, "given": given("question", in_time=None)}
         yield Exhibit(f"received-{stage}", "received.html", language, sent, alike=True)

@@ -6,6 +6,7 @@ Standards: RFC 7578 (multipart/form-data), HTML.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -17,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from services.kernel.adapters.web.limits import BodyTooLong
 
+_DRAIN_SECONDS = 300.0
 _READ = "form_is_read"
 """On the request: its body has come to its end, and nothing more will come."""
 
@@ -76,14 +78,13 @@ async def form_events(request: Request, *, most: int, patience: float) -> AsyncG
 
 async def drain(request: Request, most: int, patience: float) -> None:
     """Read away what still comes, up to a limit: a browser that is cut off while it sends shows no page of ours."""
-    try:
-        left = most
-        async for chunk in _chunks(request, patience):
-            left -= len(chunk)
-            if left < 0:
-                return
-    except FormBroken:
-        return
+    left = most
+    with contextlib.suppress(FormBroken, TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for chunk in _chunks(request, patience):
+                left -= len(chunk)
+                if left < 0:
+                    return
 
 
 async def _chunks(request: Request, patience: float) -> AsyncIterator[bytes]:
