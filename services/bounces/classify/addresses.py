@@ -112,11 +112,10 @@ def failed_addresses(text: str, not_these: Iterable[str], levels: int = EVERYWHE
         if wanted:
             return wanted
         mentioned = mentioned or found
-    if levels < EVERYWHERE:
-        return ()
     recap = _once(clean(m.group("a")) for line in lines if (m := _RECAP_TO.search(line)))
+    repeated = tuple(a for a in recap if a not in excluded) if levels >= NAMED else ()
     # A mail to oneself fails as well: then the address that was set aside is the one.
-    return tuple(a for a in recap if a not in excluded) or mentioned
+    return repeated or (mentioned if levels == EVERYWHERE else ())
 
 
 def _with_listed(found: re.Match[str]) -> Iterator[str]:

@@ -87,7 +87,8 @@ def _without_envelope(mail: Part) -> Classification:
 
 def _reports(opened: _Opened, status: str) -> tuple[report.RecipientReport, ...]:
     """The recipients' fields; where no part is declared to hold them, those in any part of a mail system's mail."""
-    found = report.recipient_reports(status) if status else ()
+    declared = status or report.receipt_fields(opened.mail)
+    found = report.recipient_reports(declared) if declared else ()
     envelope = opened.envelope
     if found or not (envelope.sender or envelope.report_type or (envelope.subject and envelope.null_path)):
         return found
@@ -108,7 +109,7 @@ def _standard(opened: _Opened, reports: tuple[report.RecipientReport, ...]) -> _
             )
             failed = tuple(r.address for r in told if r.address) if verdict is Verdict.FINAL else ()
             return verdict, failed or (_failed(opened) if verdict is Verdict.FINAL else ()), reasons
-    if replies.is_receipt(opened.mail) and not reports and not replies.is_refusal(opened.text):
+    if replies.is_receipt(opened.mail) and not opened.has_status and not replies.is_refusal(opened.text):
         return Verdict.DELIVERED, (), ("disposition notification",)
     return None
 
@@ -118,8 +119,7 @@ def _reply(opened: _Opened) -> _Answer | None:
     envelope = opened.envelope
     if envelope.subject or envelope.report_type or opened.mail.header("x-failed-recipients"):
         return None
-    subject_only = replies.is_auto_reply(opened.mail) and not replies.is_marked_reply(opened.mail)
-    if subject_only or (replies.is_marked_reply(opened.mail) and not envelope.sender):
+    if replies.has_reply_subject(opened.mail) or (replies.is_marked_reply(opened.mail) and not envelope.sender):
         return Verdict.AUTO_REPLY, (), ("automatic reply",)
     return None
 

@@ -25,7 +25,7 @@ _TABLE = {
     "German": Language(
         "stell liefer ubermitt geleitet sendet fehl verzog verspat versuch vorubergeh annahme",
         r"nicht (?:an .{1,80})?(?:zugestellt|zustell|ausgeliefert|ausliefern|zugeleitet|ubermittel|weitergeleitet werden|gesendet werden|versendet werden)|unzustellbar"
-        r"|(?:zustell|sende|versand)\w*(?: \w+){0,3} fehlgeschl|fehler bei der (?:nachrichten)?(?:zustellung|ubermittlung)"
+        r"|(?:zustell|sende|versand|ubermittl)\w*(?: \S+){0,3} \(?fehlgeschl|fehler bei der (?:nachrichten)?(?:zustellung|ubermittlung)"
         r"|zustell(?:ungs)?fehler|schlug(?:en)? fehl|nicht zustellbar|annahme verweigert|endgultig fehlgeschl",
         r"verzoger|verspatet|(?:weiter|erneut)\w* (?:versuch|zustell)|noch nicht (?:zugestellt|ausgeliefert|ubermittelt)"
         r"|vorubergehend\w* (?:problem|fehler|gestort)|versucht(?:e)? (?:es )?(?:noch|weiter)|weitere zustellversuche",
@@ -69,7 +69,7 @@ _TABLE = {
     "Dutch": Language(
         "gelever bezorg bereikt bestel afleve aangekomen verzond mislukt vertrag vertraa opnieuw prober",
         r"niet (?:\w+ )?(?:worden )?(?:afgeleverd|bezorgd|afleveren|bezorgen|aangekomen|verzonden)|onbestelbaar|kon(?:den)? niet .{0,60}(?:afgeleverd|bezorgd)"
-        r"|(?:bezorg|afleve|verzend)\w* .{0,80}mislukt|niet bezorgen|niet bereikt|niet bestelbaar",
+        r"|(?:bezorg|afleve|levering|verzend)\w* .{0,80}mislukt|niet bezorgen|niet bereikt|niet bestelbaar",
         r"vertraag|vertraging|opnieuw (?:worden )?(?:geprobeerd|proberen)|nog niet (?:afgeleverd|bezorgd)|blijft proberen",
     ),
     "Swedish": Language(

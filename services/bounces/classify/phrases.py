@@ -30,7 +30,7 @@ _FAILURE_SUBJECTS = (
     r"undeliver(?:ed|able|y)?|un-?deliverable|non.?deliver|not (?:be )?deliver|nondeliverable|bounced?\b",  # all
     r"deliver\w* (?:has |status )?(?:notification|report|problem|error|fail\w*)|fail\w* (?:notice|delivery|mail)",  # all
     r"returned? (?:mail|message|to sender)|mail (?:system )?(?:error|failure)|message (?:delivery )?fail",  # Sendmail
-    r"(?:mail|message) could not be|error sending your|permanent (?:delivery )?fail|processing error",  # MDaemon, usa.net
+    r"fail\w* to (?:deliver|send)|^failed:|(?:mail|message) could not be|error sending your|permanent (?:delivery )?fail|processing error",  # MDaemon, usa.net
 )
 # Nothing is returned while it is being tried.
 _RETURNED_SUBJECT = (
@@ -71,7 +71,7 @@ _FINAL = (
     r"(?:over|exceed\w*|out of)(?: \w+){0,3} (?:quota|disk|storage|size|limit)|quota (?:usage |is |has been )?exceeded",  # quota
     r"mailbox.{0,20} full|(?:final e-?mail delivery point)",  # quota; phquery
     r"not (?:a )?member|not allowed to post|not permitted to post|unsubscribed address|duplicated message-id in",  # mailing lists that refuse
-    r"loops? back to (?:me|myself)|too many hops|encountered an error while|errors? w(?:as|ere) detected|failed after|failed because|delivery failed",  # LSMTP
+    r"loops? back to (?:me|myself)|(?:mail|message|forwarding) loop|too many hops|encountered an error while|errors? w(?:as|ere) detected|failed after|failed because|delivery failed",  # LSMTP
 )
 _HARD = (
     r"permanent(?:ly)? (?:fatal |delivery )*(?:error|fail)|failed permanently|(?<!non-)fatal error|returned permanent",  # all
@@ -112,7 +112,7 @@ _STATISTICS_SUBJECT = (
 # A mail system speaks to the one who sent, or shows its own dialogue.
 _ABOUT_A_MESSAGE = (
     r"your (?:e-?)?(?:mail|message|letter)s?\b|(?:message|mail) (?:that )?you (?:have )?(?:sent|wrote)|you are not (?:a |allowed|permitted)",
-    r"(?:e-?mail|message|mail) below|failed (?:address|recipient)|undeliver\w* (?:mail|message|to)|unable to deliver|could not deliver (?:the|this|your) (?:e-?)?m",
+    r"(?:e-?mail|message|mail) below|failed (?:address|recipient)|undeliver\w* (?:mail|message|to)|unable to deliver|(?:could not|failed to) deliver (?:the |this |your )?(?:e-?)?m",
     r"(?:following|these|enclosed|attached|above) (?:e-?mail |mail )?(?:recipient|address|user|message|mail|destination)s?",
     r"(?:this|the following) (?:e-?mail|message|mail) (?:was|could|can|has|is|to)|rcpt to\b|in reply to|remote (?:host|server) (?:said|returned)",
     r"(?:ihre|deine) (?:e-?mail|nachricht|mail)|votre (?:message|courriel|e-?mail|courrier)|(?:su|tu) (?:mensaje|correo)|sua mensagem|(?:suo|tuo|vostro|il) messaggio",

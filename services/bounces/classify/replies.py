@@ -24,7 +24,12 @@ _CONVERSATION = re.compile(
 
 def is_auto_reply(mail: Part) -> bool:
     """Whether a responder answered in the recipient's place: a vacation notice, an acknowledgement."""
-    return is_marked_reply(mail) or bool(AUTO_REPLY_SUBJECT.search(fold(header_text(mail.header("subject"))).strip()))
+    return is_marked_reply(mail) or has_reply_subject(mail)
+
+
+def has_reply_subject(mail: Part) -> bool:
+    """Whether the subject is one that responders write."""
+    return bool(AUTO_REPLY_SUBJECT.search(fold(header_text(mail.header("subject"))).strip()))
 
 
 def is_marked_reply(mail: Part) -> bool:

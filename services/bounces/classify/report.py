@@ -65,6 +65,12 @@ def status_parts(mail: Part) -> str:
     return "\n\n".join(decode(part.decoded(), part.charset) for part in parts)
 
 
+def receipt_fields(mail: Part) -> str:
+    """The text of the mail's disposition notifications (RFC 8098), which name the recipient as reports do."""
+    parts = [leaf for leaf in mail.leaves() if leaf.content_type == "message/disposition-notification"]
+    return "\n\n".join(decode(part.decoded(), part.charset) for part in parts)
+
+
 def undeclared(mail: Part) -> Iterator[str]:
     """The parts that are neither the reporter's words nor the returned message: its fields may lie in them."""
     leaves = [leaf for leaf in mail.leaves() if not leaf.is_returned_message and leaf.content_type != "text/html"]
