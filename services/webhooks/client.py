@@ -29,6 +29,8 @@ _SIP = 4_096
 _SIP_SECONDS = 1.0
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is assigned to be reached (RFC 4291 section 2.4); the rest is of old or of local use."""
 
 
 class AddressRefused(httpcore2.ConnectError):
@@ -43,7 +45,7 @@ def permitted(reach: Reach, address: str) -> bool:
     if reach is Reach.LOOPBACK:
         return (getattr(named, "ipv4_mapped", None) or named).is_loopback
     meant = _meant(named)
-    return meant.is_global and not meant.is_multicast
+    return meant.is_global and not meant.is_multicast and (meant.version == 4 or meant in _UNICAST)  # noqa: PLR2004
 
 
 def _meant(named: _Address) -> _Address:

@@ -91,6 +91,7 @@ async def test_a_name_with_one_address_that_is_not_public_is_not_posted_to(
         ("93.184.215.14", True), ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True), ("172.16.0.1", False),
         ("100.64.0.1", False), ("192.168.1.1", False), ("64:ff9b::7f00:1", False), ("64:ff9b::5db8:d70e", True),
         ("2002:7f00:1::", False), ("fe80::1%eth0", False), ("::", False), ("255.255.255.255", False),
+        ("64:ff9b:1::7f00:1", False), ("::10.0.0.1", False), ("::ffff:0:7f00:1", False), ("fec0::1", False),
     ],
 )  # fmt: skip
 def test_an_address_counts_for_what_it_stands_for(address: str, public: bool) -> None:
