@@ -35,6 +35,8 @@ def _elements(text: str) -> Iterator[tuple[bytes, object]]:
     at = _after(_BLANK, text, at + 1)
     for _ in range(_MOST_ELEMENTS + 1):
         if text[at] == "]":
+            if _after(_BLANK, text, at + 1) < len(text):
+                raise ValueError("more after the array")
             return
         told, end = decoder.raw_decode(text, at)
         yield text[at:end].encode(), told

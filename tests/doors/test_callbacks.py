@@ -220,7 +220,7 @@ def _bad(attempt: UUID) -> dict[str, tuple[str, rig.Signed, int]]:
         "mailgun stale": ("mailgun", rig.mailgun(event, ago=9 * 3600), 403),
         "mailgun unsigned": ("mailgun", (json.dumps({"event-data": event}).encode(), {}), 401),
         "sendgrid forged": ("sendgrid", rig.Sendgrid().call(event), 403),
-        "sendgrid stale": ("sendgrid", SENDGRID.call(event, ago=400), 403),
+        "sendgrid stale": ("sendgrid", SENDGRID.call(event, ago=25 * 3600), 403),
         "sendgrid unsigned": ("sendgrid", (json.dumps([event]).encode(), {}), 401),
         "sendgrid, time of another call": (
             "sendgrid",

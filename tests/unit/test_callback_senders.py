@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import os
 import re
@@ -192,7 +193,7 @@ async def test_what_is_not_signed_at_all_proves_nothing(provider: Provider, body
         (SES, SNS.call(EVENT, Timestamp="2026-01-01T00:00:00")),
         (MAILGUN, rig.mailgun(EVENT, ago=mailgun.RETRIED_FOR + 400)),
         (MAILGUN, rig.mailgun(EVENT, ago=-400)),
-        (SENDGRIDS, SENDGRID.call(EVENT, ago=400)),
+        (SENDGRIDS, SENDGRID.call(EVENT, ago=sendgrid.RETRIED_FOR + 400)),
         (SENDGRIDS, SENDGRID.call(EVENT, ago=-400)),
         (GENERIC, rig.generic(EVENT, ago=400)),
         (GENERIC, rig.generic(EVENT, ago=-400)),
@@ -205,6 +206,7 @@ async def test_what_was_signed_too_far_from_now_is_stale(provider: Provider, sig
 async def test_what_a_provider_sends_again_with_its_first_signature_still_counts() -> None:
     assert (await verified(SES, SNS.call(EVENT, ago=3_500))).events
     assert (await verified(MAILGUN, rig.mailgun(EVENT, ago=7 * 3600))).events
+    assert (await verified(SENDGRIDS, SENDGRID.call(EVENT, ago=23 * 3600))).events
 
 
 async def test_each_event_of_a_batch_is_cut_as_it_was_written() -> None:
@@ -292,6 +294,23 @@ def test_elements_are_what_the_array_has(told: list[object]) -> None:
     cut = elements(json.dumps(told).encode())
     assert [said for _, said in cut] == told
     assert [json.loads(written) for written, _ in cut] == told
+
+
+@pytest.mark.parametrize("more", ["[2]", "]", ",", "{}", "\n\n[3]"])
+def test_an_array_with_more_behind_it_is_none_so_that_nothing_is_passed_over(more: str) -> None:
+    assert [said for _, said in elements(b"[1]\r\n ")] == [1]
+    assert elements(f"[1]{more}".encode()) == []
+
+
+async def test_two_arrays_in_one_call_are_refused_or_kept_whole() -> None:
+    two = b'[{"id": "1", "kind": "delivered"}]\n[{"id": "2", "kind": "permanent"}]'
+    at = str(int(time.time()))
+    proof = hmac.digest(rig.GENERIC_KEY, f"{at}.".encode() + two, "sha256").hex()
+    signed = two, {generic.TIMESTAMP: at, generic.SIGNATURE: f"sha256={proof}"}
+    assert await refused(GENERIC, signed, "relay") == (400, "malformed")
+    (whole,) = (await verified(SENDGRIDS, SENDGRID.sign(two))).events
+    assert whole.body == two
+    assert read_event("sendgrid", whole.body).verdict.value == "unclear"
 
 
 def test_every_text_is_found_in_order_and_depth_costs_nothing() -> None:

@@ -1,4 +1,8 @@
-"""SendGrid: ECDSA on P-256 with SHA-256 over a time and the raw body (Twilio: Event Webhook Security Features)."""
+"""SendGrid: ECDSA on P-256 with SHA-256 over a time and the raw body (Twilio: Event Webhook Security Features).
+
+SendGrid tries again for a day, and does not say that it signs anew. The signature covers every event, and each counts
+once: an old call that comes again brings nothing, and one that comes for the first time is not lost.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ from services.callbacks.reading import elements
 
 SIGNATURE = "x-twilio-email-event-webhook-signature"
 TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
+RETRIED_FOR = 24 * 3600.0
+"""How long SendGrid tries again, in seconds (Twilio: Troubleshooting the Event Webhook)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Sendgrid:
         if not signature or not at:
             raise unsigned("signature")
         key = self._key(_bytes(signature), at.encode(errors="replace") + call.body)
-        Freshness(self.tolerance).check_unix(at, call)
+        Freshness(self.tolerance, RETRIED_FOR).check_unix(at, call)
         proof = {"scheme": "sendgrid ecdsa-p256-sha256", "key": str(key), "timestamp": at, "signature": signature}
         return Verified("sendgrid", proof, _cut(call.body), batch=True)
 
