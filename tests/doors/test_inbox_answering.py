@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from services.kernel.adapters.ids import SystemIds
@@ -160,6 +161,49 @@ async def test_what_breaks_off_is_refused_its_parts_deleted_and_the_gate_woken(i
     assert await inbox.bench.value(PARTS) == 0
     assert await inbox.bench.value("SELECT look_again_at IS NOT NULL FROM gate_wait")
     assert inbox.broker.sent == []
+
+
+async def test_without_the_database_in_mid_answer_nothing_is_said_to_be_received(
+    inbox: Opened, trial_database_url: str
+) -> None:
+    notice_id, reader = await open_notice(inbox)
+    part, away = '--b\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n', asyncio.Event()
+
+    async def sent() -> Any:
+        yield (part.format("csrf", reader.csrf) + part.format("kind", "answer")).encode()
+        await away.wait()
+        yield (part.format("text", "Here") + "--b--\r\n").encode()
+
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    sending = asyncio.create_task(reader.client.post(f"/notices/{notice_id}/answer", content=sent(), headers=headers))
+    await until(partial(stands, inbox, "receiving"), 10)
+    inbox.bench.ledger.pool.terminate()
+    away.set()
+    answer = await sending
+    assert answer.status_code == 503
+    assert "may not be stored" in answer.text
+    left = await asyncpg.connect(trial_database_url)
+    assert await left.fetchval(STATES) == "receiving", "the gate waits, and relay gives it up"
+    await left.close()
+
+
+async def test_a_slow_upload_keeps_nobody_waiting(bench: Bench) -> None:
+    async with opened(bench, answers=400) as inbox:
+        notice_id, reader = await open_notice(inbox)
+        over = asyncio.Event()
+
+        async def dripping() -> Any:
+            yield f'--b\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n{reader.csrf}\r\n--b\r\n'.encode()
+            await over.wait()
+
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        path = f"/notices/{notice_id}/answer"
+        slow = [asyncio.create_task(reader.client.post(path, content=dripping(), headers=headers)) for _ in range(40)]
+        await until(partial(bench.value, "SELECT count(*) = 40 FROM raw_evidence WHERE state = 'receiving'"), 10)
+        async with asyncio.timeout(5):
+            assert (await reader.answer(notice_id, "answer", "Here")).status_code == 303
+        over.set()
+        assert {answer.status_code for answer in await asyncio.gather(*slow)} == {400}
 
 
 async def test_what_nobody_completes_within_an_hour_is_given_up_by_relay(inbox: Opened) -> None:

@@ -148,6 +148,26 @@ async def test_two_first_views_at_once_are_one_in_the_evidence(inbox: Opened) ->
     assert await inbox.bench.value("SELECT count(*) FROM notice_event WHERE kind = 'content.viewed'") == 1
 
 
+async def test_two_inboxes_share_sessions_and_two_answers_at_once_satisfy_once(bench: Bench) -> None:
+    async with opened(bench) as one, opened(bench) as other:
+        notice_id = await one.question("one")
+        reader = await one.reader_of("B-one")
+        there = other.reader()
+        there.client.cookies = reader.client.cookies
+        pages = await asyncio.gather(*(each.client.get(f"/notices/{notice_id}") for each in (reader, there)))
+        assert {page.status_code for page in pages} == {200}
+        assert await bench.value("SELECT count(*) FROM notice_event WHERE kind = 'content.viewed'") == 1
+        there.csrf = reader.csrf
+        answers = await asyncio.gather(*(each.answer(notice_id, "answer", "Here") for each in (reader, there)))
+        assert {answer.status_code for answer in answers} == {303}
+        await one.respond()
+        assert await bench.state(notice_id) == "satisfied"
+        assert await bench.column("SELECT state FROM raw_evidence") == ["processed"] * 2
+        assert await bench.value("SELECT count(*) FROM notice_event WHERE kind = 'notice.satisfied'") == 1
+        await there.post("/sign-out")
+        assert (await reader.get("/notices")).headers["location"] == "/sign-in", "signed out of both"
+
+
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 

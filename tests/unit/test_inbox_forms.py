@@ -47,7 +47,7 @@ def events(chunks: Sequence[bytes], most: int = 10_000, **more: Any) -> list[Any
 def whole(chunks: Sequence[bytes]) -> list[tuple[str, str | None, bytes]]:
     """The fields of a form, each with all its bytes."""
     found: list[tuple[str, str | None, bytes]] = []
-    for event in events(chunks):
+    for event in events(chunks, most=100_000):
         match event:
             case PartBegan(name, filename):
                 found.append((name, filename, b""))
@@ -83,6 +83,13 @@ def test_a_form_that_breaks_off_is_broken_wherever_it_does(at: int) -> None:
 def test_no_more_is_read_than_may_come() -> None:
     with pytest.raises(BodyTooLong):
         events([FORM], most=len(FORM) - 1)
+
+
+def test_a_form_of_very_many_fields_is_none() -> None:
+    field = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n\r\n'
+    assert len(whole([field * 1_000 + b"--b--\r\n"])) == 1_000
+    with pytest.raises(FormBroken):
+        events([field * 1_001 + b"--b--\r\n"], most=100_000)
 
 
 def test_what_drips_is_not_read_away_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from starlette.requests import ClientDisconnect, Request
 from services.kernel.adapters.web.limits import BodyTooLong
 
 _DRAIN_SECONDS = 300.0
+_MOST_FIELDS = 1_000
+"""Each costs work that its few bytes do not show."""
 _READ = "form_is_read"
 """On the request: its body has come to its end, and nothing more will come."""
 
@@ -110,6 +112,7 @@ class _Reader:
 
     def __init__(self, boundary: bytes) -> None:
         self.complete = False
+        self._begun = 0
         self._found: list[FormEvent] = []
         self._name = self._value = b""
         self._headers: dict[bytes, bytes] = {}
@@ -155,6 +158,9 @@ class _Reader:
     def _began(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
         name, filename = options.get(b"name"), options.get(b"filename")
+        self._begun += 1
+        if self._begun > _MOST_FIELDS:
+            raise FormBroken("more fields than any form has")
         if name is None:
             raise FormBroken("a field without a name")
         shown = None if filename is None else filename.decode(errors="replace")
