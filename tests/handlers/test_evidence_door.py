@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from services.intake.handler import Intake
+from services.kernel.adapters.postgres import writes
+from services.kernel.domain.changes import EvidenceStored
 from services.kernel.ports import Delivery
 from services.kernel.runtime.consumer import _groups
 from services.kernel.runtime.items import FAILED_ID, items_of
@@ -101,3 +104,33 @@ async def test_a_strangers_request_is_a_strangers_still_when_it_is_tried_again(b
     assert await bench.value("SELECT count(*) FROM notice") == 0
     told = await bench.column("SELECT body FROM outbox WHERE type = 'notice.refused.v1'")
     assert len(told) == 2
+
+
+async def test_a_mail_for_many_recipients_is_stored_in_portions_that_fit_into_a_statement(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty recipients of a mail of fifty megabytes would be more than PostgreSQL takes in one statement."""
+    monkeypatch.setattr(writes, "MOST_AT_ONCE", 100)
+    sizes: list[int] = []
+
+    class Counting:
+        def __init__(self, connection: Any) -> None:
+            self._connection = connection
+
+        async def fetch(self, query: str, *columns: list[Any]) -> Any:
+            sizes.append(sum(map(len, columns[7])))
+            return await self._connection.fetch(query, *columns)
+
+    rows = [
+        EvidenceStored(
+            IDS.uuid7(), "mail", None, None, "mail.received", "message/rfc822", "{}", b"x" * size, None, None, None, (),
+            "waiting",
+        )
+        for size in (40, 40, 40, 200, 1, 99)
+    ]  # fmt: skip
+    async with bench.ledger.pool.acquire() as connection, connection.transaction():
+        counting: Any = Counting(connection)
+        new = await writes.store(counting, rows)
+    assert sizes == [80, 40, 200, 100]
+    assert new == {row.evidence_id for row in rows}
+    assert await bench.value("SELECT sum(octet_length(body)) FROM raw_evidence") == 420

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import get_args
@@ -31,6 +31,8 @@ SAVED_COLUMNS = (
     "deemed_on", "deadline_version", "deadline_at", "satisfied_at", "lapsed_at", "closed_at", "sanctioned_at",
     "unserved_at", "withdrawn_at", "told",
 )  # fmt: skip
+MOST_AT_ONCE = 32 << 20
+"""Bytes of evidence in one statement: driver and server hold a statement several times, and none over 1 GiB."""
 CONTENT_COLUMNS = tuple(field.name for field in fields(ContentStored))
 EVENT_COLUMNS = ("notice_id", "seq", "kind", "at", "actor", "data", "digest")
 _INSERTED = attrgetter(*NOTICE_COLUMNS)
@@ -121,10 +123,25 @@ def _turned(rows: Iterable[tuple[Value, ...]]) -> list[list[Value]]:
 
 async def store(connection: Link, evidence: Sequence[EvidenceStored]) -> set[UUID]:
     """Store raw evidence; the ids of what is new."""
-    if not evidence:
-        return set()
-    rows = await connection.fetch(sql(EvidenceStored.statement), *_turned(map(_GETTERS[EvidenceStored], evidence)))
-    return {row["evidence_id"] for row in rows}
+    new: set[UUID] = set()
+    for some in _portions(evidence):
+        rows = await connection.fetch(sql(EvidenceStored.statement), *_turned(map(_GETTERS[EvidenceStored], some)))
+        new |= {row["evidence_id"] for row in rows}
+    return new
+
+
+def _portions(evidence: Sequence[EvidenceStored]) -> Iterator[list[EvidenceStored]]:
+    """In order, what one statement may carry; a long one goes by itself."""
+    some: list[EvidenceStored] = []
+    size = 0
+    for row in evidence:
+        if some and size + len(row.body) > MOST_AT_ONCE:
+            yield some
+            some, size = [], 0
+        some.append(row)
+        size += len(row.body)
+    if some:
+        yield some
 
 
 async def _announce(connection: Link, told: Sequence[Announced]) -> list[Unsent]:
