@@ -134,6 +134,18 @@ async def test_a_form_from_elsewhere_sends_nothing_back(view: View) -> None:
     assert view.came_back.empty()
 
 
+async def test_odd_requests_are_refused_and_never_break_anything(view: View) -> None:
+    await view.send("One", "x")
+    (mail_id,) = view.mailbox.ids()
+    async with httpx2.AsyncClient(base_url=view.address) as client:
+        for path in ("/mails/" + "1" * 300, "/mails/%00", "/mails/..", "/mails/²"):
+            assert (await client.get(path)).status_code == 404, path
+        for form in ("a=1&" * 40, "a" * 5_000, "\xff", "csrf=%ff&act=%ff"):
+            answer = await client.post(f"/mails/{mail_id}/answer", content=form.encode("latin-1"))
+            assert answer.status_code in {400, 403}, form[:20]
+    assert view.came_back.empty()
+
+
 async def test_a_name_of_somebody_else_is_not_answered(view: View) -> None:
     async with httpx2.AsyncClient(base_url=view.address) as client:
         for host in ("rebound.example", "127.0.0.1.rebound.example", ""):

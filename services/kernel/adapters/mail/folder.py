@@ -8,6 +8,7 @@ from pathlib import Path
 from services.kernel.adapters.mail.reports import header_of
 
 _ENDING = ".eml"
+_LONGEST_ID = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ class MailFolder:
         Raises:
             KeyError: there is none.
         """
-        if not mail_id.isdigit() or not self._path(mail_id).exists():
-            raise KeyError(f"no mail {mail_id!r} in the mailbox")
+        if not mail_id.isdigit() or len(mail_id) > _LONGEST_ID or not self._path(mail_id).exists():
+            raise KeyError(f"no mail {mail_id[:_LONGEST_ID]!r} in the mailbox")
         first, second, content = self._path(mail_id).read_bytes().split(b"\r\n", 2)
         sender = first.decode().removeprefix("Return-Path: <").removesuffix(">")
         return StoredMail(mail_id, sender, second.decode().removeprefix("Delivered-To: "), content)

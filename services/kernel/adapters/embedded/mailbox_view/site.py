@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -125,6 +125,7 @@ async def _form(request: Request) -> dict[str, str]:
     """
     try:
         text = (await read_body(request, _LONGEST_FORM)).decode()
-    except (BodyTooLong, UnicodeDecodeError):
+        fields = parse_qs(text, max_num_fields=10)
+    except (BodyTooLong, ClientDisconnect, ValueError):
         raise HTTPException(400) from None
-    return {name: values[0] for name, values in parse_qs(text, max_num_fields=10).items()}
+    return {name: values[0] for name, values in fields.items()}
