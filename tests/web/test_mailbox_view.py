@@ -138,7 +138,7 @@ async def test_odd_requests_are_refused_and_never_break_anything(view: View) -> 
     await view.send("One", "x")
     (mail_id,) = view.mailbox.ids()
     async with httpx2.AsyncClient(base_url=view.address) as client:
-        for path in ("/mails/" + "1" * 300, "/mails/%00", "/mails/..", "/mails/²"):
+        for path in ("/mails/" + "1" * 300, "/mails/%00", "/mails/..%2fx", "/mails/²"):
             assert (await client.get(path)).status_code == 404, path
         for form in ("a=1&" * 40, "a" * 5_000, "\xff", "csrf=%ff&act=%ff"):
             answer = await client.post(f"/mails/{mail_id}/answer", content=form.encode("latin-1"))
