@@ -19,6 +19,7 @@ from services.kernel.adapters.pages import Pages
 from services.kernel.adapters.parts import Parts, open_parts
 from services.kernel.adapters.postgres.inbox import PostgresInbox
 from services.kernel.adapters.process import run
+from services.kernel.adapters.web.counting import Counted
 from services.kernel.adapters.web.limits import RateLimit
 from services.kernel.adapters.web.oidc import OidcSignIn
 from services.kernel.adapters.web.server import WebWorker
@@ -113,7 +114,8 @@ def _pages(parts: Parts, inbox: Inbox, listening: Callable[[int], None]) -> WebW
         await inbox.travel.arrived()
 
     return WebWorker(
-        "inbox", inbox_app(inbox), parts.ledger, settings.host, settings.port or 0, "DULY_INBOX_PORT",
+        "inbox", Counted(inbox_app(inbox), parts.measures, "inbox"), parts.ledger, settings.host, settings.port or 0,
+        "DULY_INBOX_PORT",
         beside=(
             lambda ended: repeat(ended, _TRIAL_BEAT_SECONDS if inbox.sign_in.is_trial else BEAT_SECONDS, beat),
             lambda ended: repeat(ended, _TIDY_SECONDS, tidy),
@@ -131,8 +133,9 @@ def _files(parts: Parts, inbox: Inbox) -> WebWorker:
         inbox.links.origin = inbox.links.origin or f"http://{settings.host}:{port}"
 
     limit = RateLimit(settings.pages / 60, max(1, settings.pages / 4))
+    app = Counted(files_app(inbox.ledger, inbox.links, limit), parts.measures, "inbox.files")
     return WebWorker(
-        "files", files_app(inbox.ledger, inbox.links, limit), parts.ledger, settings.host, settings.files_port,
+        "files", app, parts.ledger, settings.host, settings.files_port,
         "DULY_FILES_PORT", proxies=settings.proxies, listening=heard,
     )  # fmt: skip
 

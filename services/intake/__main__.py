@@ -13,6 +13,7 @@ from services.intake.settings import IntakeSettings
 from services.kernel.adapters.parts import Parts, open_parts
 from services.kernel.adapters.postgres.intake import PostgresIntake
 from services.kernel.adapters.process import queue_worker, run
+from services.kernel.adapters.web.counting import Counted
 from services.kernel.adapters.web.limits import RateLimit
 from services.kernel.adapters.web.server import WebWorker
 from services.kernel.runtime.program import Together, Worker
@@ -46,7 +47,7 @@ def over_http(parts: Parts, settings: IntakeSettings, port: int) -> WebWorker:
     )
     app = IntakeApp(parts.library, ledger, door, callers, limits)
     return WebWorker(
-        "intake.http", app.asgi(), ledger, settings.host, port, "DULY_INTAKE_PORT",
+        "intake.http", Counted(app.asgi(), parts.measures, "intake"), ledger, settings.host, port, "DULY_INTAKE_PORT",
         beside=(door.run,), proxies=settings.proxies,
     )  # fmt: skip
 

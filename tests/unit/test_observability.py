@@ -15,6 +15,7 @@ from cyclopts import CycloptsError
 
 from services.cli.app import app
 from services.cli.run import workers
+from services.kernel.adapters.web.counting import OUTCOMES
 from services.kernel.ledger import Figure
 from services.kernel.runtime.measures import FIGURES, Measures
 
@@ -81,7 +82,7 @@ def outcomes() -> set[str]:
     """What the doors' code counts a call as."""
     texts = [path.read_text(encoding="utf-8") for path in (CHECKOUT / "services" / "callbacks").rglob("*.py")]
     named = r'(?:return |Refused\(\d+, |outcome, body = \(|else \()"([a-z]+)",'
-    return {word for text in texts for word in re.findall(named, text)}
+    return set(OUTCOMES) | {word for text in texts for word in re.findall(named, text)}
 
 
 # --- metrics ----------------------------------------------------------------------------------------------------------

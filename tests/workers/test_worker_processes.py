@@ -71,7 +71,9 @@ async def test_a_worker_says_whether_it_lives_can_work_and_what_it_did(
     for port in ports.values():
         assert (await asked(port, "/healthz"))[0] == 200
         assert (await asked(port, "/readyz"))[0] == 200
-    assert "duly_" in (await asked(ports["renderer"], "/metrics"))[1]
+    for worker, port in ports.items():
+        assert f'duly_worker_started_timestamp_seconds{{worker="{worker}"}}' in (await asked(port, "/metrics"))[1]
+    assert 'duly_items_total{worker="renderer"} 1.0' in (await asked(ports["renderer"], "/metrics"))[1]
     postgres_server.sql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false', "postgres")
     away = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{database}'"
     postgres_server.sql(away, "postgres")

@@ -62,6 +62,11 @@ class Measures:
         """This process is that worker's."""
         self._started.labels(worker).set(time.time())
 
+    def expect(self, door: str, outcomes: Iterable[str]) -> None:
+        """Tell of a door's outcomes before there are any: else the first of a kind is no increase to Prometheus."""
+        for outcome in outcomes:
+            self._callers.labels(door, outcome)
+
     def came(self, door: str, outcome: str) -> None:
         """Somebody came to a door; the names are from small sets of ours, never what was brought."""
         self._callers.labels(door, outcome).inc()
