@@ -1,4 +1,4 @@
-"""Prometheus' own judge of the alert rules: they are sound, and each is raised by its cause and by nothing else."""
+"""Prometheus' own judges: the alert rules are sound, each is raised by its cause alone, and reaches somebody."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
-from tests.rig.promtool import promtool
+from tests.rig.promtool import amtool, promtool
 
 OBSERVABILITY = Path(__file__).parents[2] / "deploy" / "observability"
 RULES, TESTS = OBSERVABILITY / "alerts.yaml", OBSERVABILITY / "alerts_test.yaml"
+ROUTES = OBSERVABILITY / "alertmanager.yaml"
 
 
 def test_the_rules_are_sound() -> None:
@@ -46,3 +48,16 @@ def test_every_question_of_the_dashboard_can_be_read(tmp_path: Path) -> None:
     path.write_text(json.dumps({"groups": [{"name": "asked", "rules": rules}]}), encoding="utf-8")
     checked = promtool("check", "rules", path)
     assert checked.returncode == 0, checked.stderr
+
+
+def test_the_routes_are_sound() -> None:
+    checked = amtool("check-config", ROUTES)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("severity", "receiver"), [("page", "pager"), ("ticket", "tickets"), ("unheard-of", "tickets")]
+)
+def test_no_alert_goes_to_nobody(severity: str, receiver: str) -> None:
+    routed = amtool("config", "routes", "test", f"--config.file={ROUTES}", f"severity={severity}", "alertname=x")
+    assert (routed.returncode, routed.stdout.strip()) == (0, receiver), routed.stderr
