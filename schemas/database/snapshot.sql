@@ -625,7 +625,7 @@ CREATE INDEX outbox_unsent ON public.outbox USING btree (notice_id, outbox_id) W
 
 CREATE INDEX raw_evidence_notice ON public.raw_evidence USING btree (notice_id) WHERE (notice_id IS NOT NULL);
 
-CREATE UNIQUE INDEX raw_evidence_once ON public.raw_evidence USING btree (source, event_id) WHERE ((door = ANY (ARRAY['amqp'::text, 'http'::text, 'callback'::text])) AND (event_id IS NOT NULL));
+CREATE UNIQUE INDEX raw_evidence_once ON public.raw_evidence USING btree (source, event_id, ((door = 'callback'::text))) WHERE ((door = ANY (ARRAY['amqp'::text, 'http'::text, 'callback'::text])) AND (event_id IS NOT NULL));
 
 CREATE INDEX raw_evidence_open ON public.raw_evidence USING btree (received_at) WHERE (state = ANY (ARRAY['receiving'::text, 'waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text]));
 

@@ -134,3 +134,19 @@ async def test_a_mail_for_many_recipients_is_stored_in_portions_that_fit_into_a_
     assert sizes == [80, 40, 200, 100]
     assert new == {row.evidence_id for row in rows}
     assert await bench.value("SELECT sum(octet_length(body)) FROM raw_evidence") == 420
+
+
+async def test_an_upstream_that_bears_a_providers_name_keeps_none_of_its_events_out(bench: Bench) -> None:
+    """What comes over AMQP and over HTTP is one upstream's; a provider is another, whatever it is called."""
+
+    def row(door: str) -> EvidenceStored:
+        return EvidenceStored(
+            IDS.uuid7(), door, "postmark", "Bounce:1", "any.v1", "application/json", "{}", b"{}", None, None, None, (),
+            "waiting",
+        )  # fmt: skip
+
+    async with bench.ledger.begin() as tx:
+        assert len(await tx.store([row("http"), row("callback"), row("amqp")])) == 2
+    async with bench.ledger.begin() as tx:
+        assert await tx.store([row("callback"), row("http")]) == set()
+    assert await bench.column("SELECT door FROM raw_evidence ORDER BY door") == ["callback", "http"]

@@ -8,7 +8,7 @@ ALTER TABLE raw_evidence
     ADD CONSTRAINT raw_evidence_state_check CHECK (state IN ('receiving', 'waiting', 'retrying', 'parked', 'dead', 'processed',
                                                              'refused', 'cleared'));
 DROP INDEX raw_evidence_once;
-CREATE UNIQUE INDEX raw_evidence_once ON raw_evidence (source, event_id)
+CREATE UNIQUE INDEX raw_evidence_once ON raw_evidence (source, event_id, (door = 'callback')) -- a provider is no upstream
     WHERE door IN ('amqp', 'http', 'callback') AND event_id IS NOT NULL;
 DROP INDEX raw_evidence_open;
 CREATE INDEX raw_evidence_open ON raw_evidence (received_at) WHERE state IN ('receiving', 'waiting', 'retrying', 'parked', 'dead');

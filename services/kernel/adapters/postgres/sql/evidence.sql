@@ -11,7 +11,7 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
           state)
 LEFT JOIN attempt a ON a.attempt_id = u.attempt_id
 LEFT JOIN notice n ON n.source = u.source AND n.source_ref = u.source_ref
-ON CONFLICT (source, event_id) WHERE door IN ('amqp', 'http', 'callback') AND event_id IS NOT NULL DO NOTHING
+ON CONFLICT (source, event_id, (door = 'callback')) WHERE door IN ('amqp', 'http', 'callback') AND event_id IS NOT NULL DO NOTHING
 RETURNING evidence_id;
 
 -- name: evidence_lock

@@ -7,7 +7,7 @@ CROSS JOIN LATERAL (
     WHERE e.source = u.source AND e.event_id = u.event_id
     UNION ALL
     SELECT r.body, r.content_type, r.headers::text FROM raw_evidence r
-    WHERE r.source = u.source AND r.event_id = u.event_id AND r.door IN ('amqp', 'callback')
+    WHERE r.source = u.source AND r.event_id = u.event_id AND r.door = 'amqp'
     LIMIT 1) AS k;
 
 -- name: intake_keep
