@@ -117,7 +117,7 @@ class OidcSignIn:
         try:
             async with client:
                 yield client
-        except (httpx2.HTTPError, ValidationError) as error:
+        except (httpx2.HTTPError, ValidationError, TypeError, AttributeError) as error:  # makes no sense
             raise ProviderAway(type(error).__name__) from error
         except (AuthlibBaseError, OAuth2Error, JoseError, ValueError, KeyError) as error:
             raise SignInRefused("provider_refused") from error
