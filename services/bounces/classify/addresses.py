@@ -26,7 +26,8 @@ _LEVELS = (
     # the line is the address, or begins with it: Postfix, qmail, Yahoo, Exim, Sendmail, OpenSMTPD, Exchange
     re.compile(
         rf"^{_OPEN}(?P<a>{ADDRESS})[\"'>)\]]*(?:\s*$|\s*[:;,(\[]|\s*<{ADDRESS}>|\s*\.\.\.|\s+-+\s|\s+(?:on|failed)\b"
-        r"|\s+(?:am|le|el|il|op|em|den|d\.|dnia)\s+\d|\s+[^@\n]{0,40}(?:error|invalid|unknown|reject|full|exceed|unable|fail|refus|\b5\d\d\b))",
+        r"|\s+(?:am|le|el|il|op|em|den|d\.|dnia)\s+\d|\s+[^@\n]{0,40}(?:error|invalid|unknown|reject|full|exceed|unable|fail|refus|\b5\d\d\b)"
+        r"|\s*(?:宛|へ|様|님|에게|的))",
         re.IGNORECASE,
     ),
     # the line names its role: MailEnable, LSMTP, HotPOP, IMail, Smtp32, James, Symantec
@@ -40,13 +41,13 @@ _LEVELS = (
     ),
     # the words lead to it
     re.compile(
-        rf"(?:(?:^|\s)(?:to|an|für|for|à|a|al|para|per|aan|bij|til|till|do|dla|na|pre|на|для)\s|[给給向至到])\s*[<\"'(]?(?P<a>{ADDRESS})",
+        rf"(?:(?:^|\s)(?:to|an|für|for|à|a|al|para|per|aan|bij|til|till|do|dla|na|pre|на|для)\s|[给給向至到]|[-=]>)\s*[<\"'(]?(?P<a>{ADDRESS})",
         re.IGNORECASE,
     ),
     # the line ends with it: Prodigy, IMail
     re.compile(rf":\s*(?:smtp\s+)?<?(?P<a>{ADDRESS})>?\s*$", re.IGNORECASE),
     # a name and its address, alone on the line
-    re.compile(rf"^[^@<>\n]{{1,60}}<(?P<a>{ADDRESS})>\s*$"),
+    re.compile(rf"^[^@<>()\n]{{1,60}}[<(](?:mailto:)?(?P<a>{ADDRESS})[>)](?:\s*$|\s+on\s+\d)", re.IGNORECASE),
     # beside another form of it: Biglobe
     re.compile(rf"\[\s*(?P<a>{ADDRESS})\s*\]", re.IGNORECASE),
     # X.400 names of old Exchange
@@ -61,7 +62,12 @@ NAMED = EVERYWHERE - 1
 """All but those that are merely mentioned."""
 ON_LINES = 3
 """Those that begin a line, or whose role is named."""
-_LISTED = re.compile(rf"[\"'>)\]]*\s*[,;]\s*(?:and\s+)?[\"'<(]*(?P<a>{ADDRESS})", re.IGNORECASE)
+_LISTED = re.compile(
+    rf"[\"'>)\]]*(?:\s*[,;]\s*(?:and\s+)?|\s+(?:and|und|et|y|e|en|og|och|oraz|и)\s+)[\"'<(]*(?P<a>{ADDRESS})",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-ZÀ-ÞА-Я])|(?<=。)")
+_BEGINS = re.compile(rf"[<\"'(\[]?{ADDRESS}")
 _RECAP_TO = re.compile(rf"^\s*to\s*:\s*[^@\n]{{0,60}}?<?(?P<a>{ADDRESS})", re.IGNORECASE)
 _NAMED_OTHERWISE = re.compile(
     r"^[\s>]*(?:to|cc|from|sender|reply-to|subject|sent|date|message-id|mail from|return-path|references"
@@ -71,8 +77,8 @@ _NAMED_OTHERWISE = re.compile(
     re.IGNORECASE,
 )
 _IN_PASSING = re.compile(
-    r"contact|assistance|https?://|questions|please reply|forward this|helpdesk|support@|message-id|mail from"
-    r"|from your",
+    r"contact|assistance|questions|please reply|forward this|helpdesk|support@|message-id|mail from"
+    r"|from your|問い合わせ|[联聯][系絡络]|문의|вопрос|kontakt\b|bei fragen|consulte",
     re.IGNORECASE,
 )
 _LOCAL_NAME = re.compile(r"recipients?[^:]{0,120}:[ \t]*\n\s*([\w.-]{1,64})[ \t]*(?:\n|\Z)", re.IGNORECASE)
@@ -103,9 +109,11 @@ def failed_addresses(text: str, not_these: Iterable[str], levels: int = EVERYWHE
     lines = [line[:_LONGEST_LINE] for line in text.split("\n") if "@" in line]
     excluded = frozenset(not_these)
     own_lines = [line for line in lines if not _NAMED_OTHERWISE.search(line)]
-    told = [line for line in own_lines if not _IN_PASSING.search(line)]
+    heads = [line for line in _heads(text) if not _NAMED_OTHERWISE.search(line)]
+    unlinked = (line for line in own_lines if "://" not in line)
+    told = [part for line in unlinked for part in _SENTENCE_END.split(line) if not _IN_PASSING.search(part)]
     mentioned: tuple[str, ...] = ()
-    searched = (own_lines, own_lines, told, told, told, told, own_lines, own_lines, own_lines, told)
+    searched = (own_lines, heads, told, told, told, told, own_lines, own_lines, own_lines, told)
     for level, candidates in list(zip(_LEVELS, searched, strict=True))[:levels]:
         found = _once(clean(a) for line in candidates for m in level.finditer(line) for a in _with_listed(m))
         wanted = tuple(a for a in found if a not in excluded and not a.startswith(_ROLES))
@@ -116,6 +124,18 @@ def failed_addresses(text: str, not_these: Iterable[str], levels: int = EVERYWHE
     repeated = tuple(a for a in recap if a not in excluded) if levels >= NAMED else ()
     # A mail to oneself fails as well: then the address that was set aside is the one.
     return repeated or (mentioned if levels == EVERYWHERE else ())
+
+
+def _heads(text: str) -> Iterator[str]:
+    """The lines with an address; without those that, further in, explain the address that a paragraph begins with."""
+    margin: int | None = None
+    for line in text.split("\n"):
+        bare = line.lstrip()
+        if not bare:
+            margin = None
+        elif "@" in line and (margin is None or len(line) - len(bare) <= margin or bare.startswith("(expanded from")):
+            margin = len(line) - len(bare) if _BEGINS.match(bare) else margin
+            yield line[:_LONGEST_LINE]
 
 
 def _with_listed(found: re.Match[str]) -> Iterator[str]:

@@ -185,7 +185,7 @@ def _subject_tells(opened: _Opened, text: str) -> bool:
 
 def _failed(opened: _Opened) -> tuple[str, ...]:
     """The failed addresses by the reporter's words; else by flufl; else the one recipient of the returned message."""
-    told = failed_addresses(families.permanent_sections(opened.text), opened.senders)
+    told = failed_addresses(families.unreached(opened.text), opened.senders)
     if told := told or _local_names(opened):
         return told
     subject = [a for a in addresses_in(opened.mail.header("subject")) if a not in opened.senders]

@@ -41,6 +41,12 @@ _TRANSIENT_SECTION = re.compile(
 )
 _FAILED_SECTION = re.compile(r"following addresses (?:had (?:permanent )?(?:fatal|delivery))", re.IGNORECASE)
 
+_REACHED_SECTION = re.compile(
+    r"^(?![^\n]*(?:not\b|n't|fail|unable))[^@\n]{0,80}\b(?:success\w*|received (?:your|the|this) (?:message|e?-?mail)"
+    r"|(?:was|were|(?:has|have) been) delivered to)\b[^@\n]{0,80}\n(?:[ \t]*\n|[^\n]*@[^\n]*(?:\n|\Z))+",
+    re.IGNORECASE | re.MULTILINE,
+)
+
 _QUOTED_LINE = re.compile(r"^> ?(?!>).*$", re.MULTILINE)
 # What would happen if something else happened did not happen.
 _CONDITION = re.compile(
@@ -111,6 +117,11 @@ def envelope_of(mail: Part) -> Envelope:
 def permanent_sections(text: str) -> str:
     """Sendmail lists permanent and transient failures in one mail: the text without the transient section."""
     return _TRANSIENT_SECTION.sub("", text) if _FAILED_SECTION.search(text) else text
+
+
+def unreached(text: str) -> str:
+    """The text without the lists of those whom the message reached."""
+    return _REACHED_SECTION.sub("", permanent_sections(text))
 
 
 def is_delay(text: str, envelope: Envelope) -> bool:
