@@ -95,7 +95,10 @@ class Bounces(Quiet):
         first = matches[0].notice_id
         state = "parked" if parked else "processed"
         judged = EvidenceJudged(evidence.evidence_id, state, report.verdict.value, first, ())
-        return done(*changes, judged, GateWoken(first), *(GateWoken(address=each) for each in evidence.addresses))
+        woken = {first, evidence.notice_id or first}  # the door may have taken it to be about another
+        return done(
+            *changes, judged, *map(GateWoken, sorted(woken)), *(GateWoken(address=each) for each in evidence.addresses)
+        )
 
     async def _matches(self, tx: BounceReads, evidence: RawEvidence, report: Classification) -> list[Match]:
         tokens = (

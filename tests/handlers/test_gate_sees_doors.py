@@ -10,14 +10,16 @@ from uuid import uuid4
 
 import pytest
 
+from schemas.messages.hops import BounceReceivedV1
+from services.bounces.handler import Bounces
 from services.callbacks.evidence import Ours, taken
 from services.callbacks.providers.call import Verified, event
-from services.kernel.domain.changes import EvidenceStored
+from services.kernel.domain.changes import EvidenceStored, GateWaitSet
 from services.kernel.domain.notice import State
 from services.kernel.domain.verp import Keyring, envelope_sender, token
 from services.kernel.ledger import GatePolicy
 from services.kernel.runtime.mail_door import evidence_of_mail
-from tests.handlers.bench import IDS, Bench
+from tests.handlers.bench import IDS, Bench, hop
 from tests.rig.notices import KIND, Made, make
 
 KEYS = Keyring({"k1": b"0123456789abcdef"}, "k1")
@@ -111,3 +113,17 @@ async def test_the_gate_waits_for_a_fact_about_a_notice_of_its_matter_that_came_
     assert not await gate.waits()
     await make(gate.bench.ledger, State.SERVED, matter=gate.made.notice.matter, source_ref="fees/2026/younger")
     assert await gate.waits()
+
+
+async def test_a_gate_that_waited_for_what_turned_out_to_be_about_another_looks_again_at_once(gate: Gate) -> None:
+    other = await make(gate.bench.ledger, State.SERVED, address="other@business.example")
+    await gate.told({"kind": "permanent", "recipient": other.notice.address, "thread": NAMES["message id"](gate.made)})
+    await gate.bench.write(GateWaitSet(gate.made.notice_id, 1, None, ("evidence_waiting",)))
+    bounces = Bounces(IDS, KEYS, BOUNCES, MAIL)
+    (evidence_id,) = await gate.bench.column("SELECT evidence_id FROM raw_evidence")
+    named = BounceReceivedV1(evidence=(evidence_id,))
+    await gate.bench.run(bounces, hop("bounce.received.v1", named, "bounces"))
+    assert await gate.bench.value("SELECT state FROM raw_evidence") == "processed"
+    assert await gate.bench.value(
+        "SELECT look_again_at <= legal_now() FROM gate_wait WHERE notice_id = $1", gate.made.notice_id
+    )
