@@ -61,12 +61,10 @@ def over_http(parts: Parts, settings: CallbacksSettings, port: int, fetch: Fetch
     """The door for providers.
 
     Raises:
-        Fault: nobody may come.
+        SettingsFault: nobody may come.
     """
+    settings.somebody_may_come()
     mail, known = read(MailSettings), providers(settings, fetch)
-    if not known:
-        todo = "set the topics, keys or credentials of a provider, or leave the port unset"
-        raise Fault("nobody may come to the door for callbacks", "DULY_CALLBACK_PORT is set", todo, code=Exit.USAGE)
     door = EvidenceDoor(parts.ledger, parts.broker, parts.ids, "bounce.received.v1")
     domains = {mail.bounce_domain.lower(), mail.message_domain.lower()}
     callbacks = CallbackDoor(

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from services.kernel.runtime.settings import Settings
+from services.kernel.runtime.settings import Settings, SettingsFault
 
 _KEY_BYTES = 16
 _SHORTEST_PASSWORD = 16
@@ -134,6 +134,17 @@ class CallbacksSettings(Settings):
     lmtp_port: int | None = Field(None, ge=0, le=65535, validation_alias="DULY_LMTP_PORT")
     smtp_port: int | None = Field(None, ge=0, le=65535, validation_alias="DULY_BOUNCE_SMTP_PORT")
     mail_most_bytes: int = Field(10 << 20, ge=65_536, le=100 << 20, validation_alias="DULY_MAIL_MOST_BYTES")
+
+    def somebody_may_come(self) -> None:
+        """Nothing, if the door for providers is closed or anybody may come to it.
+
+        Raises:
+            SettingsFault: it would be open for nobody.
+        """
+        known = (self.ses_topics, self.mailgun_keys, self.sendgrid_keys, self.postmark_credentials, self.generic_keys)
+        if self.port is not None and not any(known):
+            todo = "set the topics, keys or credentials of a provider, or leave it unset"
+            raise SettingsFault({"DULY_CALLBACK_PORT": f"is set, and nobody may come: {todo}"})
 
     def keys_by_name(self) -> dict[str, Sequence[bytes]]:
         """The keys of each other provider, in the order in which they were given."""

@@ -66,7 +66,11 @@ def _settings() -> Iterator[Check]:
     sound = True
     for model in models:
         try:
-            read(model)
+            found = read(model)
+            if isinstance(found, IntakeSettings):
+                found.tokens()
+            if isinstance(found, CallbacksSettings):
+                found.somebody_may_come()
         except SettingsFault as fault:
             sound = False
             for variable, wrong in fault.faults.items():

@@ -167,6 +167,27 @@ def test_doctor_names_every_fault_and_no_secret(duly: Duly, monkeypatch: pytest.
     assert "canary" not in told
 
 
+@pytest.mark.usefixtures("ledger_of")
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("DULY_CALLBACK_PORT", "0", "DULY_CALLBACK_PORT is set, and nobody may come"),
+        (
+            "DULY_INTAKE_ISSUER",
+            "https://issuer.example/",
+            "DULY_INTAKE_AUDIENCE is not set, and bearer tokens",
+        ),
+    ],
+)
+def test_doctor_finds_a_door_that_would_not_open(
+    duly: Duly, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    code, checks, _ = duly("doctor")
+    assert code == Exit.NO
+    assert any(check["verdict"] == "bad" and check["found"].startswith(told) for check in checks)
+
+
 def test_doctor_finds_a_database_without_schema_and_a_mail_system_that_is_away(
     postgres_server: PrivatePostgres, duly: Duly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
