@@ -156,7 +156,7 @@ def _is_convincing(opened: _Opened, text: str, *, hard: bool) -> bool:
         return False
     if not envelope.sender and not envelope.null_path:
         return False
-    about = envelope.sender and (envelope.strong_subject or envelope.null_path)
+    about = envelope.returns or (envelope.sender and (envelope.strong_subject or envelope.null_path))
     return (about or families.is_about_a_message(f"{envelope.own_subject}\n{text}")) and _surely_named(opened, text)
 
 
@@ -176,7 +176,8 @@ def _unknown_words(opened: _Opened, text: str) -> _Answer:
 def _subject_tells(opened: _Opened, text: str) -> bool:
     """Whether a report whose words are not known says in its subject that it failed, and for whom in its words."""
     envelope = opened.envelope
-    if not (envelope.states_failure and (envelope.sender or envelope.null_path)):
+    from_nobody = envelope.null_path and not envelope.own_subject.startswith("[")
+    if not ((envelope.sender or from_nobody) and envelope.states_failure):
         return False
     if replies.is_marked_reply(opened.mail) or replies.is_challenge(fold(text)):
         return False

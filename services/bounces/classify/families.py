@@ -20,6 +20,7 @@ from services.bounces.classify.phrases import (
     REFUSAL_LINE,
     REPORTING_SENDER,
     RETURNED_SUBJECT,
+    STATED_FAILURE_SUBJECT,
     STATISTICS_SUBJECT,
     STRONG_FAILURE_SUBJECT,
     SUCCESS_SUBJECT,
@@ -80,7 +81,12 @@ class Envelope:
         """Whether the subject alone says that something was not delivered, and not that it may be."""
         if self.delay_subject or self.success_subject or self.statistics:
             return False
-        return self.strong_subject and (self.returned_subject or FINAL_WORDS.search(self.own_subject))
+        return STATED_FAILURE_SUBJECT.search(self.own_subject)
+
+    @property
+    def returns(self) -> bool:
+        """Whether it comes from nobody and its subject begins with a return."""
+        return self.null_path and bool(RETURNED_SUBJECT.match(self.own_subject))
 
     @property
     def weight(self) -> int:

@@ -26,7 +26,7 @@ _TABLE = {
         "stell liefer ubermitt geleitet sendet fehl verzog verspat versuch vorubergeh annahme",
         r"nicht (?:an .{1,80})?(?:zugestellt|zustell|ausgeliefert|ausliefern|zugeleitet|ubermittel|weitergeleitet werden|gesendet werden|versendet werden)|unzustellbar"
         r"|(?:zustell|sende|versand|ubermittl)\w*(?: \S+){0,3} \(?fehlgeschl|fehler bei der (?:nachrichten)?(?:zustellung|ubermittlung)"
-        r"|zustell(?:ungs)?fehler|schlug(?:en)? fehl|nicht zustellbar|annahme verweigert|endgultig fehlgeschl",
+        r"|zustell(?:ungs)?fehler|zustellung (?:ist |war )?nicht moglich|schlug(?:en)? fehl|nicht zustellbar|annahme verweigert|endgultig fehlgeschl",
         r"verzoger|verspatet|(?:weiter|erneut)\w* (?:versuch|zustell)|noch nicht (?:zugestellt|ausgeliefert|ubermittelt)"
         r"|vorubergehend\w* (?:problem|fehler|gestort)|versucht(?:e)? (?:es )?(?:noch|weiter)|weitere zustellversuche",
     ),

@@ -63,7 +63,7 @@ _FINAL = (
         r"(?:user|recipient|address)"
     ),  # qmail, IMail, Smtp32
     r"retry time(?:out)? .{0,20}exceeded|could not be sent|unsuccessful delivery",  # Exim, SurfControl
-    r"(?:message|mail) (?:was |has been )?(?:not delivered|not accepted|refused|blocked|discarded|stopped)|delivery of the (?:e-?mail|message) was stopped",  # gateways
+    r"(?:message|mail)(?: (?:to|for) \S{1,80}@\S{1,80})? (?:was |has been )?(?:not delivered|not accepted|refused|blocked|discarded|stopped)|delivery of the (?:e-?mail|message) was stopped",  # gateways
     r"not (?:exactly )?(?:a )?(?:recogni[sz]ed|exist|valid|listed|found|match|known|defined|registered)",  # Exchange, Notes
     r"(?:no such|unknown|invalid|no valid|not our) (?:user|recipient|mailbox|address|account|person|customer)",  # all
     r"(?:user|recipient|mailbox|address|account)s?(?: name)?(?: \S{1,80}@\S{1,80})? (?:is |was )?(?:unknown|invalid|disabled|full|rejected|not )",
@@ -90,9 +90,11 @@ _DELAY = (
     r"delivered to one or more (?:recipients|destinations) yet|still undelivered after",  # Postfix, Sendmail
     r"could not (?:be )?(?:send|sent|delivered)? ?(?:message )?(?:for (?:the )?past|for at least)",  # Sendmail
     r"not able to deliver .{0,60} yet|transient non-fatal",  # Courier, Sendmail
+    r"(?<!no )(?:further|additional|more|new|next) (?:delivery )?attempts? (?:will|are|is)|continues to (?:try|attempt|retry)",  # gateways
+    r"(?:will|shall) be (?:attempted|tried) again|remains? (?:in the queue|queued)|still (?:queued|in (?:the|our) queue)|for the past \d+ hours",  # gateways
 )
 _DELAY_SUBJECTS = (
-    r"\bdelay(?:ed)?\b|delivery warning|deferred|postponed|still (?:being|trying)|not yet|\btemporary",  # all
+    r"\bdelay(?:ed)?\b|delivery warning|deferred|postponed|still (?:being|trying|undelivered)|in (?:the )?queue\b|\bretrying|not yet|\btemporary",  # all
     r"warning: (?:could not send|message \S+ delayed)|could not send message for past",  # Sendmail, Exim
 )
 _SUCCESS = (
@@ -104,6 +106,10 @@ _SUCCESS_SUBJECTS = (
     r"success|\(relay|\(expan|\bhas been (?:delivered|relayed)|relayed\b|deliver\w* receipt|return receipt|was delivered",
     r"^(?:zugestellt|remis|entregad[oa]|entregue|recapitat[oa]|consegnat[oa]|levererat|leveret|dostarczono)\b",  # Outlook
 )
+# The subject alone says it, whatever the words are.
+_STATED_FAILURE_SUBJECTS = (
+    r"not (?:be )?deliver|undelivered mail|delivery (?:has )?failed|delivery failure|fail\w* delivery",
+)
 # Reports about many mails, to those who run mailings and servers.
 _STATISTICS_SUBJECT = (
     r"\b(?:hourly|daily|weekly|monthly|statistics|stats|summary|digest|totals?|top \d+|campaign|logwatch|connections|(?:this|last) (?:week|month))\b"
@@ -114,7 +120,7 @@ _ABOUT_A_MESSAGE = (
     r"your (?:e-?)?(?:mail|message|letter)s?\b|(?:message|mail) (?:that )?you (?:have )?(?:sent|wrote)|you are not (?:a |allowed|permitted)",
     r"(?:e-?mail|message|mail) below|failed (?:address|recipient)|undeliver\w* (?:mail|message|to)|unable to deliver|(?:could not|failed to) deliver (?:the |this |your )?(?:e-?)?m",
     r"(?:following|these|enclosed|attached|above) (?:e-?mail |mail )?(?:recipient|address|user|message|mail|destination)s?",
-    r"(?:this|the following) (?:e-?mail|message|mail) (?:was|could|can|has|is|to)|rcpt to\b|in reply to|remote (?:host|server) (?:said|returned)",
+    r"the (?:message|mail) (?:for|to) \S{1,80}@\S{1,80} (?:could|can|was)\b|(?:this|the following) (?:e-?mail|message|mail) (?:was|could|can|has|is|to)|rcpt to\b|in reply to|remote (?:host|server) (?:said|returned)",
     r"(?:ihre|deine) (?:e-?mail|nachricht|mail)|votre (?:message|courriel|e-?mail|courrier)|(?:su|tu) (?:mensaje|correo)|sua mensagem|(?:suo|tuo|vostro|il) messaggio",
     r"(?:uw|je) (?:bericht|e-?mail)|ditt (?:meddelande|mail)|din (?:besked|meddelelse|mail|e-?post)|viesti\w*|twoja wiadomosc|wiadomosc|zprav\w|az on altal|mesajiniz|eich neges",
 )
@@ -203,6 +209,7 @@ HARD_WORDS = _words(_HARD, (), ("неустранимая", "永久", "пост�
 DELAY_WORDS = _words(_DELAY, DELAYED, DELAYED_IN_OTHER_SCRIPTS)
 SUCCESS_SUBJECT = _any(_SUCCESS_SUBJECTS)
 RETURNED_SUBJECT = re.compile(_RETURNED_SUBJECT)
+STATED_FAILURE_SUBJECT = _words((_RETURNED_SUBJECT, *_STATED_FAILURE_SUBJECTS), FAILED, FAILED_IN_OTHER_SCRIPTS)
 STATISTICS_SUBJECT = re.compile(_STATISTICS_SUBJECT)
 ABOUT_A_MESSAGE = _words(
     _ABOUT_A_MESSAGE,
