@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,26 @@ def test_nearly_every_final_failure_is_found() -> None:
     finals = [row["file"] for row in _labels() if row["kind"].startswith("bounce")]
     missed = [name for name in finals if classify((CORPUS / name).read_bytes()).verdict != "final"]
     assert len(missed) <= 0.01 * len(finals), missed
+
+
+_RELAYED = b"Delivered-To: box@duly.example\nReceived: from r.isp.example by mx.isp.example; 2 Mar 2026 10:00:00 GMT\n"
+_WAYS: dict[str, Callable[[bytes], bytes]] = {
+    "CRLF": lambda raw: raw.replace(b"\n", b"\r\n"),
+    "CR": lambda raw: raw.replace(b"\n", b"\r"),
+    "mbox": lambda raw: b"From MAILER-DAEMON Mon Mar  2 10:00:00 2026\n" + raw,
+    "relayed": lambda raw: _RELAYED * 6 + raw,
+    "marked as spam": lambda raw: re.sub(rb"(?im)^subject:", b"Subject: ***SPAM***", raw, count=1),
+}
+
+
+@pytest.mark.parametrize("way", _WAYS)
+def test_the_way_a_mail_came_changes_nothing(way: str) -> None:
+    mails = {row["file"]: (CORPUS / row["file"]).read_bytes().replace(b"\r\n", b"\n") for row in _labels()}
+    bare = {name: raw for name, raw in mails.items() if not raw.startswith((b"From ", b"\n", b" "))}
+    changed = [name for name, raw in bare.items() if _told(_WAYS[way](raw)) != _told(raw)]
+    assert changed == []
+
+
+def _told(raw: bytes) -> tuple[str, tuple[str, ...]]:
+    found = classify(raw)
+    return found.verdict, found.recipients

@@ -114,3 +114,33 @@ def test_a_delay_in_the_words_of_any_system_is_a_delay(name: str) -> None:
 @pytest.mark.parametrize("encoding", ["8bit", "base64"])
 def test_what_is_easily_taken_for_a_report_is_never_final(name: str, encoding: str) -> None:
     assert classify(encoded(*NOT_FINAL[name], encoding=encoding)).verdict != "final"
+
+
+STRUCTURES = {name: (head, body) for name, head, body in mails("structures")}
+STRUCTURES_NOT_FINAL = {name: (head, body) for name, head, body in mails("structures_not_final")}
+
+
+def assembled(head: str, body: str) -> bytes:
+    """A mail whose body is already in its parts."""
+    return f"{head}\nTo: bounces+t@duly.example\n\n{body}".encode()
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
+def test_a_failure_in_parts_of_any_kind_is_final_for_those_who_failed(name: str, ending: bytes) -> None:
+    head, body = STRUCTURES[name]
+    found = classify(assembled(head, body).replace(b"\n", ending))
+    lost = tuple(sorted({address.lower() for address in LOST.findall(f"{head}\n{body}")}))
+    assert (found.verdict, found.recipients) == ("final", lost), found
+
+
+@pytest.mark.parametrize("name", STRUCTURES_NOT_FINAL)
+def test_parts_that_tell_of_no_failure_of_ours_are_never_final(name: str) -> None:
+    assert classify(assembled(*STRUCTURES_NOT_FINAL[name])).verdict != "final"
+
+
+@pytest.mark.parametrize("name", [*DELAYED, *NOT_FINAL])
+@pytest.mark.parametrize("length", [600, 1000, 2048])
+def test_what_is_cut_short_is_not_made_final_by_it(name: str, length: int) -> None:
+    head, body = DELAYED.get(name) or NOT_FINAL[name]
+    assert classify(encoded(head, body)[:length]).verdict != "final"

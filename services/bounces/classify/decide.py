@@ -10,6 +10,7 @@ from services.bounces.classify.addresses import NAMED, ON_LINES, addresses_in, f
 from services.bounces.classify.classification import Classification
 from services.bounces.classify.flufl import flufl_failures
 from services.bounces.classify.mime import Part, parse, parse_headers
+from services.bounces.classify.phrases import OPEN_END
 from services.bounces.classify.text import fold, told_by
 from services.kernel.domain.evidence import Verdict
 
@@ -179,7 +180,8 @@ def _subject_tells(opened: _Opened, text: str) -> bool:
     from_nobody = envelope.null_path and not envelope.own_subject.startswith("[")
     if not ((envelope.sender or from_nobody) and envelope.states_failure):
         return False
-    if replies.is_marked_reply(opened.mail) or replies.is_challenge(fold(text)):
+    words = fold(f"{envelope.own_subject} {text}")
+    if replies.is_marked_reply(opened.mail) or replies.is_challenge(words) or OPEN_END.search(words):
         return False
     return bool(failed_addresses(text, opened.receivers, ON_LINES))
 

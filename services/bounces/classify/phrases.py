@@ -91,11 +91,11 @@ _DELAY = (
     r"could not (?:be )?(?:send|sent|delivered)? ?(?:message )?(?:for (?:the )?past|for at least)",  # Sendmail
     r"not able to deliver .{0,60} yet|transient non-fatal",  # Courier, Sendmail
     r"(?<!no )(?:further|additional|more|new|next) (?:delivery )?attempts? (?:will|are|is)|continues to (?:try|attempt|retry)",  # gateways
-    r"(?:will|shall) be (?:attempted|tried) again|remains? (?:in the queue|queued)|still (?:queued|in (?:the|our) queue)|for the past \d+ hours",  # gateways
+    r"yet to be delivered|(?:will|shall) be (?:attempted|tried) again|remains? (?:in the queue|queued)|still (?:queued|in (?:the|our) queue)|for the past \d+ hours",  # gateways
 )
 _DELAY_SUBJECTS = (
     r"\bdelay(?:ed)?\b|delivery warning|deferred|postponed|still (?:being|trying|undelivered)|in (?:the )?queue\b|\bretrying|not yet|\btemporary",  # all
-    r"warning: (?:could not send|message \S+ delayed)|could not send message for past",  # Sendmail, Exim
+    r"warning: (?:(?:could|can) not send|message \S+ delayed)|could not send message for past",  # Sendmail, Exim
 )
 _SUCCESS = (
     r"success\w* (?:delivered|relayed|sent)|(?:was|were|has been|have been) (?:delivered|relayed)|\(success\)|\(relay\w*\)",
@@ -110,6 +110,8 @@ _SUCCESS_SUBJECTS = (
 _STATED_FAILURE_SUBJECTS = (
     r"not (?:be )?deliver|undelivered mail|delivery (?:has )?failed|delivery failure|fail\w* delivery",
 )
+# Where they occur, a subject alone proves nothing.
+_OPEN_END = (r"deferr|delay|temporar|transient|queue|retr(?:y|ied)|(?:try|tried|attempted) again|warning",)
 # Reports about many mails, to those who run mailings and servers.
 _STATISTICS_SUBJECT = (
     r"\b(?:hourly|daily|weekly|monthly|statistics|stats|summary|digest|totals?|top \d+|campaign|logwatch|connections|(?:this|last) (?:week|month))\b"
@@ -130,7 +132,7 @@ _CHALLENGE = (
     r"spam ?arrest|\btmda\b|boxbe|bluebottle|mailblocks|spamblocker|choicemail|vanquish|0spam|knowspam",  # by name
     r"(?:reply|respond) to this (?:e-?mail|message|mail) to (?:confirm|verify|release|deliver)|only once",
     r"(?:held|waiting|awaiting|awaits) .{0,40}(?:moderat|approv|confirm|verif|authori)|quarantine",  # moderation
-    r"verify your (?:account|mailbox|identity)|message was received as a bounce|bounce action noti",  # lures; bounces of others, told to a list's owner
+    r"verify your (?:account|mailbox|identity)|message was received as a bounce|bounce action noti|infected parts of",  # lures; bounces of others, told to a list's owner
     r"add(?:ed)? .{0,40}(?:allowed|approved|white|safe|guest) ?list|allowed list|whitelist",
 )
 _AUTO_REPLY_SUBJECTS = (
@@ -210,6 +212,7 @@ DELAY_WORDS = _words(_DELAY, DELAYED, DELAYED_IN_OTHER_SCRIPTS)
 SUCCESS_SUBJECT = _any(_SUCCESS_SUBJECTS)
 RETURNED_SUBJECT = re.compile(_RETURNED_SUBJECT)
 STATED_FAILURE_SUBJECT = _words((_RETURNED_SUBJECT, *_STATED_FAILURE_SUBJECTS), FAILED, FAILED_IN_OTHER_SCRIPTS)
+OPEN_END = _words(_OPEN_END, DELAYED, DELAYED_IN_OTHER_SCRIPTS)
 STATISTICS_SUBJECT = re.compile(_STATISTICS_SUBJECT)
 ABOUT_A_MESSAGE = _words(
     _ABOUT_A_MESSAGE,
