@@ -18,7 +18,7 @@ UV    := UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 $(if $(CERTS),UV_SYSTEM_CERT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test check bench migrate schemas lock
+.PHONY: help install run test check check-deploy bench migrate schemas lock
 
 help: ## Say what can be made
 	@if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then c='\033[36m'; r='\033[0m'; else c=''; r=''; fi; \
@@ -44,6 +44,9 @@ check: $(STAMP) ## Lint, format, types, import contracts, schema drift, fast tes
 	$(BIN)/python -m schemas.generate --check
 	$(BIN)/pytest -q -m "not slow" $(FAST)
 
+check-deploy: var/deploy/.installed ## Judge image, compose file and chart with their own tools
+	@PYTHON='$(PYTHON)' var/deploy/bin/python deploy/check.py
+
 bench: $(STAMP) ## Measure notices a second, the doors and the classifier; writes var/bench/*.json
 	@$(BIN)/python -m tests.benchmarks.run
 	@$(BIN)/python -m tests.benchmarks.doors
@@ -66,6 +69,11 @@ $(STAMP): requirements.lock pyproject.toml tools.lock $(TOOLS)/.installed
 	@echo 'Installing what requirements.lock names into $(VENV)'
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraint tools.lock --editable .
+	@touch $@
+
+var/deploy/.installed: deploy/check.lock $(TOOLS)/.installed
+	@$(UV) venv --quiet --clear --python '$(PYTHON)' var/deploy
+	@$(UV) pip install --quiet --python var/deploy/bin/python --require-hashes -r deploy/check.lock
 	@touch $@
 
 $(TOOLS)/.installed: tools.lock deploy/bootstrap.py
