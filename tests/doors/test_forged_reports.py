@@ -198,7 +198,7 @@ WRONG: dict[str, tuple[str, Callable[[House], rig.Signed]]] = {
     "forged, generic": ("generic/relay", lambda house: rig.generic(told(house), key=bytes(32))),
     "stale, ses": ("ses", lambda house: SNS.call(bounced(house), ago=4_000)),
     "stale, mailgun": ("mailgun", lambda house: failed(house, ago=9 * 3600)),
-    "stale, sendgrid": ("sendgrid", lambda house: SENDGRID.call(told(house), ago=400)),
+    "stale, sendgrid": ("sendgrid", lambda house: SENDGRID.call(told(house), ago=25 * 3600)),
     "stale, generic": ("generic/relay", lambda house: rig.generic(told(house), ago=400)),
     "fresh by its header alone, generic": (
         "generic/relay", lambda house: moved(rig.generic(told(house), ago=400), "duly-timestamp"),
