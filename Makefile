@@ -24,7 +24,7 @@ help: ## Say what can be made
 	@if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then c='\033[36m'; r='\033[0m'; else c=''; r=''; fi; \
 	printf 'make TARGET\n\n'; \
 	sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target words; do \
-	  printf "  $$c%-9s$$r %s\n" "$$target" "$$words"; done; \
+	  printf "  $$c%-12s$$r %s\n" "$$target" "$$words"; done; \
 	printf '\nPYTHON=%s (any Python from 3.11 on: make install PYTHON=/path/to/python)\n' '$(PYTHON)'
 
 install: $(STAMP) ## Make .venv exactly as requirements.lock says

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,8 @@ def works(folder: Path, entry: tuple[str | Path, ...]) -> None:
     worker = subprocess.Popen(
         command, cwd="/", env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **user
     )
+    patience = threading.Timer(_SECONDS, worker.kill)
+    patience.start()
     try:
         started = next((line for line in worker.stdout or () if "worker.started" in line), None)
         if started is None:
@@ -207,6 +210,7 @@ def works(folder: Path, entry: tuple[str | Path, ...]) -> None:
         if code := worker.wait(_SECONDS):
             raise Fault(f"image: SIGTERM ended the worker with {code}")
     finally:
+        patience.cancel()
         worker.kill()
         if worker.stdout:
             worker.stdout.close()
