@@ -74,7 +74,7 @@ class House:
         async with inbox.ledger.open() as tx:
             business = ActsFor("B-one", "One")
             _, cookie = await inbox.sessions.begin(Person("p1", "A. Price", (business,)), "en", tx)
-        page = f"GET /notices/{self.notice_id} HTTP/1.1\r\nHost: door.example\r\nCookie: duly-inbox={cookie}\r\n\r\n"
+        page = f"GET /notices/{self.notice_id} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: duly-inbox={cookie}\r\n\r\n"
         wire = self.doors.http["inbox"].begin(page.encode(), "127.0.0.1")
         await self.doors.http["inbox"].answered()
         assert wire.statuses == [200]
