@@ -109,7 +109,7 @@ async def open_doors(ledger: PostgresLedger) -> AsyncIterator[Doors]:
     inbox = inbox_worker(parts, InboxSettings(), TrialSignIn(PostgresInbox(ledger.pool, SystemIds()), "127.0.0.1"))
     assert isinstance(inbox, InboxWorker)
     pages, files = (worker for worker in inbox.web.workers if isinstance(worker, WebWorker))
-    inbox.inbox.origin = "http://door.example"
+    inbox.inbox.origin = "http://localhost"
     workers = {
         "callbacks": callbacks_over_http(parts, CallbacksSettings(), 0, SNS.fetch),
         "intake": intake_over_http(parts, IntakeSettings(), 0), "inbox": pages, "files": files,

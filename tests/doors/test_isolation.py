@@ -109,7 +109,7 @@ def flat(table: dict[tuple[str, str], dict[str, Any]]) -> list[Any]:
 def routes_of(app: Any) -> set[tuple[str, str]]:
     """Every route that an application has itself."""
     while not hasattr(app, "routes"):
-        app = app._app
+        app = getattr(app, "_app", None) or app.app  # what is wrapped around it: ours, and Starlette's
     return set(_flat(app.routes, ""))
 
 
