@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -40,6 +40,7 @@ from tests.rig.notices import IDS
 from tests.rig.postgres import PrivatePostgres
 from tests.rig.webhook_receiver import Receiver, answer, receiving
 
+QUEUE = "duly.webhooks"
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 CHECKOUT = Path(__file__).parents[2]
 
@@ -121,7 +122,8 @@ def database(postgres_server: PrivatePostgres, migrated_template: str) -> Iterat
 @asynccontextmanager
 async def at_desk(database: str) -> AsyncIterator[Desk]:
     ledger = await PostgresLedger.open(database, IDS, name="test", most=4)
-    broker = MemoryBroker(topology_of_catalogue())
+    whole = topology_of_catalogue()  # of a broker in memory there is one a process: what others left there is not ours
+    broker = MemoryBroker(replace(whole, queues=tuple(queue for queue in whole.queues if queue.name == QUEUE)))
     yield Desk(ledger, database, broker, Relay(ledger, broker, IDS, read(RelaySettings), Measures()))
     await broker.close()
     await ledger.close()
