@@ -240,6 +240,11 @@ def test_two_sources_cannot_share_a_broker_user(folder: Path) -> None:
     assert any("speaks for registry already" in each for each in faults_of(folder))
 
 
+def test_no_upstream_bears_our_own_name(folder: Path) -> None:
+    change(folder / "sources.yaml", "  fees:\n", "  duly:\n")
+    assert "sources.yaml:6: sources.duly: Duly's own events bear this name: no upstream may" in faults_of(folder)
+
+
 def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for path in (tmp_path / "empty", tmp_path / "missing"):

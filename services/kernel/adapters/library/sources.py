@@ -8,6 +8,7 @@ from pathlib import Path
 from services.kernel.adapters.library.documents import Document, Fault, read_document, shaped
 from services.kernel.adapters.library.shapes import SourcesFile, SourceShape
 from services.kernel.domain.regime import ApiKey, Source
+from services.kernel.runtime.decision import SOURCE
 
 
 def load_sources(file: Path, regimes: frozenset[str], faults: list[Fault]) -> dict[str, Source]:
@@ -16,6 +17,8 @@ def load_sources(file: Path, regimes: frozenset[str], faults: list[Fault]) -> di
     shape = shaped(document, SourcesFile, faults)
     if shape is None or document is None:
         return {}
+    if SOURCE in shape.sources:
+        faults.append(document.fault("Duly's own events bear this name: no upstream may", "sources", SOURCE))
     for name, each in shape.sources.items():
         faults += [
             document.fault(f"there is no regime {regime}", "sources", name, "regimes", number)
