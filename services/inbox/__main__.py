@@ -23,8 +23,9 @@ from services.kernel.adapters.web.counting import Counted
 from services.kernel.adapters.web.limits import RateLimit
 from services.kernel.adapters.web.oidc import OidcSignIn
 from services.kernel.adapters.web.server import WebWorker
-from services.kernel.adapters.web.sessions import Cookie, Sessions
+from services.kernel.adapters.web.sessions import Sessions
 from services.kernel.adapters.web.sign_in import SignIn
+from services.kernel.adapters.web.visits import Cookies
 from services.kernel.runtime.consumer import repeat
 from services.kernel.runtime.door import Travel
 from services.kernel.runtime.fault import Exit, Fault
@@ -72,21 +73,26 @@ def inbox_worker(
     """The worker, put together around a way of signing in; `listening` hears the port of the pages once it is open."""
     ledger = PostgresInbox(parts.ledger.pool, parts.ids)
     key = bytes.fromhex(settings.files_key.get_secret_value()) if settings.files_key else secrets.token_bytes(32)
+    cookies = Cookies.of("duly-inbox", "duly-", secure=settings.is_secure)
     inbox = Inbox(
+        name=SITE,
+        people=ledger,
+        pages=Pages(HERE / "templates", HERE / "words", authority=settings.authority),
+        sign_in=sign_in,
+        limits=Limits.of(settings),
+        sessions=Sessions(SITE, cookies.session, settings.idle, settings.lasts),
+        cookies=cookies,
+        url=settings.url,
+        hsts=settings.hsts,
+        first="/notices",
+        within="/notices",
         settings=settings,
         ledger=ledger,
         library=parts.library,
         ids=parts.ids,
-        pages=Pages(HERE / "templates", HERE / "words", authority=settings.authority),
-        sign_in=sign_in,
         travel=Travel(parts.ledger, parts.broker),
         links=Links(key, settings.files_url),
-        limits=Limits.of(settings),
         rules=UploadRules(10, settings.file_bytes // MIB, tuple(TYPES)),
-        sessions=Sessions(SITE, Cookie("duly-inbox", settings.is_secure), settings.idle, settings.lasts),
-        language=Cookie("duly-language", settings.is_secure),
-        state=Cookie("duly-sign-in", settings.is_secure),
-        asked=Cookie("duly-asked", settings.is_secure),
         origin=settings.url,
     )
     return InboxWorker(Together(SITE, [_pages(parts, inbox, listening), _files(parts, inbox)]), inbox, parts)

@@ -9,22 +9,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr
-from pydantic_settings import NoDecode
 
+from services.kernel.adapters.web.settings import Url, Words
 from services.kernel.runtime.settings import Settings
 
 _KEY_BYTES = 32
 MIB = 1024 * 1024
-
-
-def _list(text: object) -> object:
-    return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
-
-
-def _url(text: object) -> object:
-    if text and not str(text).startswith(("https://", "http://")):
-        raise ValueError("should begin with https:// (http:// only where no other machine can reach it)")
-    return str(text).rstrip("/")
 
 
 def _key(text: object) -> object:
@@ -35,10 +25,6 @@ def _key(text: object) -> object:
     if not long_enough:
         raise ValueError(f"should have at least {_KEY_BYTES} bytes; `openssl rand -hex 32` makes one")
     return text
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)]
-Url = Annotated[str, BeforeValidator(_url)]
 
 
 class InboxSettings(Settings):

@@ -1,191 +1,68 @@
-"""One request to the inbox: who asks, for which business, and how they are answered."""
+"""One request to the inbox: who asks, and for which business."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID
-
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.inbox.files import Links
 from services.inbox.settings import InboxSettings
 from services.inbox.showing import reader
 from services.inbox.views import Reader, UploadRules
-from services.kernel.adapters.pages import Pages
-from services.kernel.adapters.web.forms import comes_from, form_of, safe_path
-from services.kernel.adapters.web.limits import RateLimit, client_of
-from services.kernel.adapters.web.sessions import Cookie, Sessions, is_token
-from services.kernel.adapters.web.sign_in import SignIn
+from services.kernel.adapters.web import visits
+from services.kernel.adapters.web.limits import RateLimit
+from services.kernel.adapters.web.visits import Problem, Site, to
 from services.kernel.domain.library import Library
-from services.kernel.ledger.inbox import InboxLedger, InboxTransaction
-from services.kernel.ledger.people import Session
+from services.kernel.ledger.inbox import InboxLedger
 from services.kernel.ports import Ids
 from services.kernel.runtime.door import Travel
 
+__all__ = ["SITE", "Inbox", "Limits", "Problem", "Visit", "to"]
+
 SITE = "inbox"
-NOBODY = "nobody"
-_YEAR = 365 * 86400
-
-
-class Problem(Exception):
-    """The request ends on a page that says why. `key` is that of its words, `seconds` when to come again."""
-
-    def __init__(self, status: int, key: str, seconds: float = 0) -> None:
-        super().__init__(status, key)
-        self.status, self.key, self.seconds = status, key, seconds
 
 
 @dataclass(slots=True)
-class Limits:
-    """How often one may come: a client to any page and to sign in, a person with an answer."""
+class Limits(visits.Limits):
+    """A person's answers, too."""
 
-    pages: RateLimit
-    sign_ins: RateLimit
     answers: RateLimit
 
     @classmethod
     def of(cls, settings: InboxSettings) -> Limits:
         """As the settings say; a quarter of an allowance may be used at once."""
-        return cls(
-            RateLimit(settings.pages / 60, max(1, settings.pages / 4)),
-            RateLimit(settings.sign_ins / 60, max(1, settings.sign_ins / 4)),
-            RateLimit(settings.answers / 3600, max(1, settings.answers / 4)),
-        )
+        answers = RateLimit(settings.answers / 3600, max(1, settings.answers / 4))
+        return cls(visits.a_minute(settings.pages), visits.a_minute(settings.sign_ins), answers)
 
 
 @dataclass(slots=True)
-class Inbox:
-    """What the pages of the inbox work with. `origin` is how the browser knows us, once we listen."""
+class Inbox(Site):
+    """What the pages of the inbox work with."""
 
+    limits: Limits
     settings: InboxSettings
     ledger: InboxLedger
     library: Library
     ids: Ids
-    pages: Pages
-    sign_in: SignIn
     travel: Travel
     links: Links
-    limits: Limits
     rules: UploadRules
-    sessions: Sessions
-    language: Cookie
-    state: Cookie
-    asked: Cookie
-    origin: str = ""
 
 
 @dataclass(slots=True)
-class Visit:
-    """A request, and the session that it belongs to, None where nobody is signed in."""
+class Visit(visits.Visit):
+    """A request to the inbox."""
 
-    inbox: Inbox
-    request: Request
-    session: Session | None = None
+    site: Inbox
 
     @property
-    def language(self) -> str:
-        """The session's, the one that was chosen in this browser, or the one that the browser prefers."""
-        known = self.inbox.pages.languages
-        if self.session is not None and self.session.language in known:
-            return self.session.language
-        chosen = self.inbox.language.of(self.request)
-        return chosen if chosen in known else preferred(self.request.headers.get("accept-language", ""), known)
-
-    @property
-    def person(self) -> Session:
-        """Who is signed in.
-
-        Raises:
-            Problem: nobody.
-        """
-        if self.session is None:
-            raise Problem(403, "session_ended")
-        return self.session
+    def inbox(self) -> Inbox:
+        """What the pages work with."""
+        return self.site
 
     def reader(self, business_id: str | None = None) -> Reader:
         """Who looks, for the business that they chose, or for another of theirs."""
         return reader(self.person, business_id or self.person.business_id)
 
-    def id(self, name: str) -> UUID:
-        """An id of the path.
-
-        Raises:
-            Problem: it is none, which is as good as one that is not there.
-        """
-        try:
-            return UUID(self.request.path_params[name])
-        except ValueError:
-            raise Problem(404, "not_found") from None
-
-    async def form(self) -> Mapping[str, str]:
-        """The fields of a small form; whoever is signed in must bring their token.
-
-        Raises:
-            Problem: the form is not from our page, or of another session.
-        """
-        fields = await form_of(self.request)
-        self.check_origin()
-        if self.session is not None and not is_token(self.session, fields.get("csrf", "")):
-            raise Problem(403, "form_expired")
-        return fields
-
-    def check_origin(self) -> None:
-        """Whether one of our own pages sent it, as far as the browser tells.
-
-        Raises:
-            Problem: another site's did.
-        """
-        if not comes_from(self.request, self.inbox.origin):
-            raise Problem(403, "form_expired")
-
-    def limit(self, limit: RateLimit, who: str = "") -> None:
-        """Count this request.
-
-        Raises:
-            Problem: it is one too many.
-        """
-        seconds = limit.wait(who or client_of(self.request))
-        if seconds:
-            raise Problem(429, "too_many", seconds)
-
-    async def record(
-        self, tx: InboxTransaction, act: str, *, allowed: bool = True, business_id: str | None = None,
-        notice_id: UUID | None = None, detail: str = "",
-    ) -> None:  # fmt: skip
-        """Note what this person did, or was not allowed to do."""
-        person = self.session.person if self.session else NOBODY
-        await tx.record_access(
-            SITE, person, act, allowed=allowed, business_id=business_id, notice_id=notice_id, detail=detail
-        )
-
-    def write(self, template: str, status: int = 200, /, **values: object) -> HTMLResponse:
-        """A page in the reader's language."""
-        return self.inbox.pages.write(template, self.language, status, **values)
-
-    def problem(self, problem: Problem) -> Response:
-        """The page that says why not."""
-        who = self.reader() if self.session else None
-        page = self.write("problem.html", problem.status, reader=who, status=problem.status, key=problem.key)
-        if problem.seconds:
-            page.headers["retry-after"] = str(max(1, round(problem.seconds + 0.5)))
-        return page
-
-    def keep_language(self, response: Response, language: str) -> None:
-        """Have the browser remember the language, so that it holds before signing in, too."""
-        self.inbox.language.give(response, language, _YEAR)
-
-
-def to(path: str) -> RedirectResponse:
-    """Lead the browser to a page of ours."""
-    return RedirectResponse(safe_path(path), 303)
-
-
-def preferred(accepted: str, known: tuple[str, ...]) -> str:
-    """The first language of `Accept-Language` that we have, else our own first; weights are rarely out of order."""
-    for part in accepted.split(",")[:10]:
-        language = part.partition(";")[0].strip().partition("-")[0].lower()
-        if language in known:
-            return language
-    return known[0]
+    def shown_to(self) -> Reader | None:
+        """See the site."""
+        return self.reader() if self.session else None

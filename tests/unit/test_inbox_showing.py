@@ -17,8 +17,8 @@ from services.inbox.given import MOST_TEXT, envelope_of, plain_name, plain_text
 from services.inbox.showing import due, may_give, stage
 from services.inbox.showing import given as answer_given
 from services.inbox.views import Stage
-from services.inbox.visit import preferred
 from services.kernel.adapters.web.forms import safe_path
+from services.kernel.adapters.web.visits import preferred
 from services.kernel.domain.notice import Channel, Origin, State
 from services.kernel.domain.outage import INBOX_WAS_DOWN
 from services.kernel.domain.regime import NoticeType, Satisfier

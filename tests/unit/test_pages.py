@@ -85,7 +85,7 @@ def test_template_that_is_none_stops_the_site_at_its_start(site: Path) -> None:
         ("days: {other: days}", "days: a text, or the plural forms one, other"),
         ("hello: ''", "hello: a text"),
         ("hello: 3", "hello: a text"),
-        ("frame: {skip: again}", "frame.skip: the kit's words have this key already"),
+        ("frame: {skip: again}", "frame.skip: there are words of this key already"),
         ("hello: [", "en.yaml"),
     ],
 )

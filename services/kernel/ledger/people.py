@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -20,6 +21,7 @@ class Session:
     """A signed-in person. `token_hash` is the SHA-256 of what their browser holds; `csrf` goes into every form.
 
     `business_id` is whom they act for now, None until they have chosen. `id_token` ends the session at the provider.
+    `roles` are what they were in the console when they signed in.
     """
 
     token_hash: bytes
@@ -30,6 +32,7 @@ class Session:
     language: str
     csrf: str
     id_token: str = ""
+    roles: tuple[str, ...] = ()
 
     @property
     def business_ids(self) -> list[str]:
@@ -76,3 +79,22 @@ class People(Protocol):
         notice_id: UUID | None = None, detail: str = "",
     ) -> None:  # fmt: skip
         """Who did what, allowed or not; kept for ever."""
+
+
+class PeopleLedger(Protocol):
+    """Where a site gets them from."""
+
+    def open(self) -> AbstractAsyncContextManager[People]:
+        """A connection; each statement commits by itself.
+
+        Raises:
+            LedgerUnavailable: the database cannot be reached.
+        """
+
+    def begin(self) -> AbstractAsyncContextManager[People]:
+        """A transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            LedgerUnavailable: the database cannot be reached.
+            LedgerRerun: run the block again.
+        """

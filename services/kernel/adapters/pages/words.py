@@ -1,4 +1,4 @@
-"""Words of pages: one YAML file a language, read once.
+"""Words of pages: a YAML file a language, or a folder of them, read once.
 
 A key is the path to a text, with dots (`notices.title`); a text may have `{placeholders}`. Where a number decides the
 form, the key leads to the plural forms of CLDR instead: English `one`, `other`; Welsh `zero`, `one`, `two`, `few`,
@@ -65,16 +65,24 @@ def read_words(*folders: Path) -> dict[str, Words]:
 
     Raises:
         WordsFault: a file is missing or not valid, a text is empty, plural forms are not those of the language, or two
-            folders have the same key.
+            files have the same key.
     """
-    found = {file.stem for file in folders[-1].glob("*.yaml")}
+    found = {file.stem for file in folders[-1].iterdir() if file.is_dir() or file.suffix == ".yaml"}
     languages = tuple(language for language in FORMS if language in found)
     if strange := sorted(found - FORMS.keys()):
         raise WordsFault(f"{folders[-1]}: no plural rule is known for {', '.join(strange)}")
     return {
-        language: Words(language, languages, _together(language, [folder / f"{language}.yaml" for folder in folders]))
+        language: Words(
+            language, languages, _together(language, [file for folder in folders for file in _files(folder, language)])
+        )
         for language in languages
     }
+
+
+def _files(folder: Path, language: str) -> list[Path]:
+    """The files of a language: `en/*.yaml` in the order of their names, or `en.yaml`."""
+    parts = sorted((folder / language).glob("*.yaml"))
+    return parts or [folder / f"{language}.yaml"]
 
 
 def _together(language: str, files: list[Path]) -> dict[str, Markup | Mapping[str, Markup]]:
@@ -82,7 +90,7 @@ def _together(language: str, files: list[Path]) -> dict[str, Markup | Mapping[st
     for file in files:
         for key, text in _texts(file, FORMS[language][0]):
             if key in texts:
-                raise WordsFault(f"{file}: {key}: the kit's words have this key already")
+                raise WordsFault(f"{file}: {key}: there are words of this key already")
             texts[key] = text
     return texts
 

@@ -18,7 +18,7 @@ class PeopleStatements(Statements):
         businesses = json.dumps([[business.business_id, business.name] for business in session.businesses])
         await self._connection.execute(
             sql("session_begin"), session.token_hash, site, session.person, session.shown_name, businesses,
-            session.business_id, session.language, session.csrf, session.id_token, lasts,
+            session.business_id, session.language, session.csrf, session.id_token, lasts, list(session.roles),
         )  # fmt: skip
 
     async def session(self, site: str, token_hash: bytes, idle: float) -> Session | None:
@@ -28,7 +28,8 @@ class PeopleStatements(Statements):
             return None
         values = dict(rows[0].items())
         businesses = tuple(ActsFor(*pair) for pair in json.loads(values.pop("businesses")))
-        return Session(token_hash=token_hash, businesses=businesses, **values)
+        roles = tuple(values.pop("roles"))
+        return Session(token_hash=token_hash, businesses=businesses, roles=roles, **values)
 
     async def change_session(self, token_hash: bytes, language: str, business_id: str | None) -> None:
         """See the port."""

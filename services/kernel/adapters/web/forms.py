@@ -13,6 +13,8 @@ from services.kernel.adapters.web.limits import read_body
 
 _MOST_BYTES = 16 * 1024
 _MOST_FIELDS = 20
+_LONG_FORM = 1024 * 1024
+_LONG_FORM_FIELDS = 2_000
 _SMALL_FORM = "application/x-www-form-urlencoded"
 
 
@@ -29,13 +31,28 @@ async def form_of(request: Request) -> dict[str, str]:
         FormUnreadable: it is none.
         BodyTooLong: it is not small.
     """
-    body = await read_body(request, _MOST_BYTES)
+    return dict(await _pairs(request, _MOST_BYTES, _MOST_FIELDS))
+
+
+async def long_form_of(request: Request) -> dict[str, list[str]]:
+    """All values of each field of a form that may be long: a selection, a message. For people who are signed in.
+
+    Raises:
+        FormUnreadable: it is none.
+        BodyTooLong: it is longer than a megabyte.
+    """
+    fields: dict[str, list[str]] = {}
+    for name, value in await _pairs(request, _LONG_FORM, _LONG_FORM_FIELDS):
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+async def _pairs(request: Request, most_bytes: int, most_fields: int) -> list[tuple[str, str]]:
+    body = await read_body(request, most_bytes)
     if body and request.headers.get("content-type", "").partition(";")[0].strip().lower() != _SMALL_FORM:
         raise FormUnreadable("not a form")
     try:
-        return dict(
-            parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
-        )
+        return parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=most_fields)
     except ValueError:
         raise FormUnreadable("not a form") from None
 

@@ -1,4 +1,7 @@
-"""Security headers of every page (OWASP secure headers; CSP Level 3). No script, nothing from elsewhere, no frame."""
+"""Security headers of every page (OWASP secure headers; CSP Level 3). Nothing from elsewhere, no frame.
+
+No script either, unless a site has one of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{forms}; "
+    "default-src 'none'; {script}style-src 'self'; img-src 'self'; form-action 'self'{forms}; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
 
@@ -16,12 +19,13 @@ class SecurityHeaders:
     """Adds the headers to every answer of an application that does not set them itself.
 
     `forms` are further origins to which a form may lead: a sign-in's provider, after a redirect. `hsts`: only where TLS
-    ends in front of us for the whole host.
+    ends in front of us for the whole host. `script`: files of our own may be run, and fetch our own pages.
     """
 
-    def __init__(self, app: ASGIApp, *, forms: Iterable[str] = (), hsts: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, forms: Iterable[str] = (), hsts: bool = False, script: bool = False) -> None:
         self._app = app
-        policy = POLICY.format(forms="".join(f" {origin}" for origin in forms))
+        own = "script-src 'self'; connect-src 'self'; " if script else ""
+        policy = POLICY.format(script=own, forms="".join(f" {origin}" for origin in forms))
         headers = {
             "content-security-policy": policy,
             "x-content-type-options": "nosniff",

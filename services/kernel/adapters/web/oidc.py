@@ -22,7 +22,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.kernel.adapters.web.claims import Claims, person_of
+from services.kernel.adapters.web.claims import Claims, PersonOf, claimed, person_of
 from services.kernel.adapters.web.sessions import new_secret
 from services.kernel.adapters.web.sign_in import Journey, Person, ProviderAway, SignInRefused
 
@@ -49,7 +49,10 @@ class _Provider(BaseModel):
 
 @dataclass(slots=True)
 class OidcSignIn:
-    """One provider. `forms`: the origins that sign-in and sign-out lead through; `claim` names the businesses."""
+    """One provider. `forms`: the origins that sign-in and sign-out lead through; `claim` says what a person may do.
+
+    `person_of` reads it: the businesses that they act for, unless another is given.
+    """
 
     issuer: str
     client_id: str
@@ -57,6 +60,7 @@ class OidcSignIn:
     scope: str
     claim: str
     forms: tuple[str, ...] = ()
+    person_of: PersonOf = person_of
     is_trial: bool = False
     _provider: tuple[float, _Provider] | None = None
     _keys: KeySet | None = None
@@ -90,9 +94,9 @@ class OidcSignIn:
             self._check_answer(query, provider)
             token = await client.fetch_token(provider.token_endpoint, code=query["code"], code_verifier=verifier)
             claims = await self._verified(client, provider, str(token.get("id_token", "")), nonce)
-            if self.claim not in claims and provider.userinfo_endpoint:
+            if claimed(claims, self.claim) is None and provider.userinfo_endpoint:
                 claims = {**await self._user_info(client, provider.userinfo_endpoint, claims["sub"]), **claims}
-        return person_of(claims, self.claim, str(token["id_token"]))
+        return self.person_of(claims, self.claim, str(token["id_token"]))
 
     async def leave(self, id_token: str, back: str) -> str | None:
         """See the port. That the provider is away keeps nobody from signing out here."""

@@ -72,6 +72,7 @@ class Sessions:
             language=language,
             csrf=secrets.token_urlsafe(_BYTES),
             id_token=person.id_token,
+            roles=person.roles,
         )
         await people.begin_session(self.site, session, self.lasts)
         return session, token

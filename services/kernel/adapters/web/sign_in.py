@@ -12,13 +12,16 @@ MOST_BUSINESSES = 200
 
 
 class SignInRefused(Exception):
-    """The person is not signed in; `reason` is a code for the record and the page, never what a provider wrote."""
+    """Nobody is signed in; `reason` is a code for the record and the page, never what a provider wrote.
+
+    `person` is whom the provider vouches for, where that is not the fault.
+    """
 
     public = True
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, person: str = "") -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.person = reason, person
 
 
 class ProviderAway(Exception):
@@ -29,12 +32,16 @@ class ProviderAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody whom the sign-in vouches for. `person` is who they are, for the record; `name` is for people to read."""
+    """Somebody whom the sign-in vouches for. `person` is who they are, for the record; `name` is for people to read.
+
+    `businesses` are whom they may act for in the inbox, `roles` what they are in the console.
+    """
 
     person: str
     name: str
-    businesses: tuple[ActsFor, ...]
+    businesses: tuple[ActsFor, ...] = ()
     id_token: str = ""
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 -- name: session_begin
 -- A person has signed in. It ends after so many seconds, however busy they are.
 INSERT INTO web_session (token_hash, site, person, shown_name, businesses, business_id, language, csrf, id_token,
-                         began_at, seen_at, ends_at)
+                         began_at, seen_at, ends_at, roles)
 SELECT $1::bytea, $2::text, $3::text, $4::text, $5::jsonb, $6::text, $7::text, $8::text, $9::text,
-       now.at, now.at, now.at + make_interval(secs => $10::float8)
+       now.at, now.at, now.at + make_interval(secs => $10::float8), $11::text[]
 FROM (SELECT clock_timestamp() AS at) AS now;
 
 -- name: session_find
@@ -13,7 +13,7 @@ WITH seen AS (
     WHERE token_hash = $1::bytea AND site = $2::text AND ends_at > clock_timestamp()
       AND seen_at > clock_timestamp() - make_interval(secs => $3::float8)
       AND seen_at < clock_timestamp() - interval '30 seconds')
-SELECT person, shown_name, businesses::text AS businesses, business_id, language, csrf, id_token FROM web_session
+SELECT person, shown_name, businesses::text AS businesses, business_id, language, csrf, id_token, roles FROM web_session
 WHERE token_hash = $1::bytea AND site = $2::text AND ends_at > clock_timestamp()
   AND seen_at > clock_timestamp() - make_interval(secs => $3::float8);
 
