@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from services.kernel.domain.deadline import Period
 from services.kernel.domain.notice import Channel, Origin
+from services.kernel.domain.retention import Policy
 
 
 class Satisfier(StrEnum):
@@ -30,7 +31,8 @@ class Regime:
     working days. `zone` is the IANA zone of all local dates. `purposes` are what its comms may serve. `service_rule`
     names for each channel a rule of `SERVICE_RULES`; a channel without one is not used. The first of `languages` is
     the default. `safety_delay` runs from the deadline, `objection_window` from the proposal of a sanction,
-    `minimum_after_hold` from the lifting of the last hold, `smtp_give_up_after` from the first attempt.
+    `minimum_after_hold` from the lifting of the last hold, `smtp_give_up_after` from the first attempt. `retention`
+    None: content is never erased.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Regime:
     smtp_give_up_after: timedelta = timedelta(hours=72)
     fallback_channel: Channel | None = None
     languages: tuple[str, ...] = ("en",)
+    retention: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class SanctionKind:
 class NoticeType:
     """One kind of notice: its purpose, which decides its scope, what satisfies it, and what follows if nothing does.
 
-    `period` None means the regime's default. `sanction` None means that a lapsed notice is closed.
+    `period` and `retention` None mean the regime's own. `sanction` None means that a lapsed notice is closed.
     """
 
     name: str
@@ -73,6 +76,7 @@ class NoticeType:
     template: str
     placeholders: frozenset[str] = field(default_factory=frozenset)
     period: Period | None = None
+    retention: Policy | None = None
 
     @property
     def asks_for_nothing(self) -> bool:
@@ -87,6 +91,10 @@ class NoticeType:
     def period_under(self, regime: Regime) -> Period:
         """The approved period: the type's own, or the regime's default."""
         return self.period or regime.default_period
+
+    def retention_under(self, regime: Regime) -> Policy | None:
+        """How long its content is kept: the type's own policy, or the regime's; None: it is never erased."""
+        return self.retention or regime.retention
 
 
 @dataclass(frozen=True, slots=True)

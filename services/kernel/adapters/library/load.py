@@ -11,12 +11,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.kernel.adapters.library.calendars import calendar_of, place_fault
 from services.kernel.adapters.library.documents import Document, Fault, LibraryFault, read_document, shaped
-from services.kernel.adapters.library.shapes import NoticeTypeFile, PeriodShape, RegimeFile
+from services.kernel.adapters.library.shapes import (
+    NoticeTypeFile,
+    PeriodShape,
+    RegimeFile,
+    RetentionShape,
+    SpanShape,
+)
 from services.kernel.adapters.library.sources import load_sources
 from services.kernel.adapters.library.wordings import load_versions, visible
 from services.kernel.domain.deadline import Period
 from services.kernel.domain.library import Library
 from services.kernel.domain.regime import NoticeType, Regime, Satisfier
+from services.kernel.domain.retention import Policy, Span
 from services.kernel.domain.service_rules import SERVICE_RULES
 from services.kernel.domain.template import Template
 
@@ -113,11 +120,23 @@ def _regime(name: str, shape: RegimeFile) -> Regime:
         smtp_give_up_after=timedelta(hours=shape.smtp_give_up_after_hours),
         fallback_channel=shape.fallback_channel,
         languages=tuple(shape.languages),
+        retention=_policy(shape.retention),
     )
 
 
 def _period(shape: PeriodShape) -> Period:
     return Period(shape.days, shape.unit, shape.roll_to_working_day)
+
+
+def _policy(shape: RetentionShape | None) -> Policy | None:
+    if shape is None:
+        return None
+    least = None if shape.least is None else _span(shape.least)
+    return Policy(_span(shape.content), _span(shape.appeal), shape.citation, least)
+
+
+def _span(shape: SpanShape) -> Span:
+    return Span(shape.years or 0, shape.days or 0)
 
 
 def _load_notice_type(file: Path, regime: RegimeFile, shelves: _Shelves, faults: list[Fault]) -> None:
@@ -173,4 +192,5 @@ def _notice_type(
         template=shape.template or name,
         placeholders=frozenset() if newest is None else newest.asked_of_upstream,
         period=None if shape.period is None else _period(shape.period),
+        retention=_policy(shape.retention),
     )

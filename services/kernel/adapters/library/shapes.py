@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from services.kernel.domain.notice import Channel, Origin
 from services.kernel.domain.regime import Satisfier
@@ -41,6 +41,28 @@ class SanctionShape(_Shape):
     cap_an_hour: Annotated[int, Field(ge=0)]
 
 
+class SpanShape(_Shape):
+    """A period of calendar years, or of days."""
+
+    years: Annotated[int, Field(ge=1, le=100)] | None = None
+    days: _Days | None = None
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Self:
+        if (self.years is None) == (self.days is None):
+            raise ValueError("give years, or days")
+        return self
+
+
+class RetentionShape(_Shape):
+    """How long content is kept after a notice has ended, and after a sanction; `least`: if asked to erase earlier."""
+
+    content: SpanShape
+    appeal: SpanShape
+    least: SpanShape | None = None
+    citation: _Text
+
+
 class RegimeFile(_Shape):
     """`<regime>/regime.yaml`."""
 
@@ -57,6 +79,7 @@ class RegimeFile(_Shape):
     objection_window_hours: _Hours
     smtp_give_up_after_hours: Annotated[int, Field(ge=1, le=720)]
     sanctions: dict[Annotated[str, Field(pattern=r"^[a-z]+(\.[a-z]+)+$")], SanctionShape] = {}
+    retention: RetentionShape | None = None
 
 
 class NoticeTypeFile(_Shape):
@@ -69,6 +92,7 @@ class NoticeTypeFile(_Shape):
     sanction: str | None = None
     template: _Name | None = None
     period: PeriodShape | None = None
+    retention: RetentionShape | None = None
 
 
 class ApiKeyShape(_Shape):
