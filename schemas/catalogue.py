@@ -77,8 +77,10 @@ _ROWS = (
     Entry(outcomes.HoldLiftedV1, "hold.lifted.v1", "cli", None, "A hold is lifted"),
     Entry(outcomes.SanctionProposedV1, "sanction.proposed.v1", "sanctions", None, "Objections are heard until then"),
     Entry(outcomes.SanctionFiredV1, "sanction.fired.v1", "sanctions", None, "Carry out the sanction"),
+    Entry(outcomes.SanctionDeclinedV1, "sanction.declined.v1", "sanctions", None, "A person declined the sanction"),
     Entry(outcomes.SanctionReversalRequiredV1, "sanction.reversal_required.v1", "bounces", None, "A person decides"),
     Entry(outcomes.SanctionRescindedV1, "sanction.rescinded.v1", "cli", None, "The sanction is taken back"),
+    Entry(outcomes.SanctionUpheldV1, "sanction.upheld.v1", "cli", None, "The sanction stays"),
     Entry(outcomes.EvidenceRefusedV1, "evidence.refused.v1", "responses", None, "A fact has no effect, and why"),
     Entry(outcomes.EvidenceRootedV1, "evidence.rooted.v1", "relay", None, "The day's root of the evidence chains"),
 )  # fmt: skip

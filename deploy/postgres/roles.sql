@@ -115,10 +115,28 @@ GRANT UPDATE (due_at, handed_at) ON webhook_delivery TO duly_relay;
 GRANT SELECT (upload_id), DELETE ON upload_part TO duly_relay;
 GRANT SELECT, INSERT ON chain_root TO duly_relay;
 
+-- relay erases content whose time is over, and nobody else: triggers and checks let it do nothing but empty what is
+-- settled, with the fact in the chain. It reads only what it needs to hash and to decide.
+GRANT SELECT, UPDATE (request, subject, body_text, body_html, erased_at) ON notice_content TO duly_relay;
+GRANT UPDATE (body, headers, body_sha256, data_hash, erased_at) ON raw_evidence TO duly_relay;
+GRANT SELECT, UPDATE (body, headers, body_sha256, erased_at) ON callback_batch TO duly_relay;
+GRANT SELECT, UPDATE (body, erased_at) ON intake_event TO duly_relay;
+GRANT SELECT, UPDATE (shown_name, erased_at) ON upload TO duly_relay;
+GRANT UPDATE (body, body_sha256, erased_at) ON outbox TO duly_relay;
+GRANT SELECT, UPDATE (body_before) ON failed_item_action TO duly_relay;
+GRANT SELECT, UPDATE (body_before, body, headers, erased_at) ON failed_item_edit TO duly_relay;
+GRANT INSERT ON notice_event TO duly_relay;
+GRANT UPDATE (state, seq, chain_head, rendered_at, content_available_at, alert_accepted_at, served_at, deemed_on,
+              deadline_version, deadline_at, satisfied_at, lapsed_at, closed_at, sanctioned_at, unserved_at, withdrawn_at, told)
+    ON notice TO duly_relay; -- it saves all of the standing when it adds the fact
+GRANT SELECT ON legal_hold TO duly_relay;
+GRANT SELECT, INSERT, UPDATE ON retention TO duly_relay;
+
 -- inbox: what it shows and what it takes in. Not the request behind a notice, no mail or callback of another door, not
 -- who decided about a sanction, no failed item, nothing of what officers wrote beside a hold.
 GRANT SELECT (notice_id, subject, body_text, body_html, content_hash, first_viewed_at, first_viewed_by),
       UPDATE (first_viewed_at, first_viewed_by) ON notice_content TO duly_inbox;
+GRANT SELECT (erased_at) ON notice_content TO duly_inbox;
 GRANT INSERT, SELECT (notice_id, seq, kind, data) ON notice_event TO duly_inbox;
 GRANT SELECT (notice_id, version, due_on, due_at, reason) ON deadline TO duly_inbox;
 GRANT SELECT (notice_id, lifted_at) ON hold TO duly_inbox;
@@ -158,3 +176,15 @@ GRANT UPDATE (stopped, cap_per_hour, changed_by, changed_at, reason) ON brake TO
 GRANT UPDATE (on_since, until, reason, changed_by) ON sending_brake TO duly_operator;
 GRANT UPDATE (url, added_by, added_at) ON webhook TO duly_operator;
 GRANT DELETE ON suppressed_address, webhook, webhook_delivery, gate_wait TO duly_operator;
+
+-- What persons decide of proposed sanctions: written by the operations team, read by the gate. The history of the brakes is
+-- written by the brakes' own triggers with the owner's rights, and by nobody else.
+GRANT SELECT ON sanction_word, brake_change TO duly_sanctions;
+GRANT INSERT ON sanction_word, brake_batch, brake_batch_item, brake_judgement TO duly_operator;
+GRANT UPDATE (word, batch_id, said_by, said_at, reason, seen_change) ON sanction_word TO duly_operator;
+GRANT UPDATE (state, decided_by, decided_at, decided_reason) ON brake_batch TO duly_operator;
+GRANT UPDATE (kind) ON brake TO duly_operator; -- locks it, as the gate does
+
+-- Retention at the desk: legal holds by name, and asking to erase, which relay does. Nobody takes a word back.
+GRANT INSERT, UPDATE (lifted_by, lifted_at, lift_reason) ON legal_hold TO duly_operator;
+GRANT INSERT, UPDATE ON retention TO duly_operator;

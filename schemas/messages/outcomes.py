@@ -120,6 +120,15 @@ class SanctionFiredV1(AboutOneNotice):
     fired_at: Instant
 
 
+class SanctionDeclinedV1(AboutOneNotice):
+    """A named person declined the proposed sanction; the notice is closed."""
+
+    sanction_id: UUID
+    kind: Name
+    declined_by: Person
+    reason: Reason
+
+
 class SanctionReversalRequiredV1(AboutOneNotice):
     """A fired sanction rests on a notice that was not served, or was satisfied in time: a person must decide."""
 
@@ -134,6 +143,15 @@ class SanctionRescindedV1(AboutOneNotice):
     sanction_id: UUID
     kind: Name
     rescinded_by: Person
+    reason: Reason
+
+
+class SanctionUpheldV1(AboutOneNotice):
+    """The sanction whose reversal was demanded stays, on a named person's word."""
+
+    sanction_id: UUID
+    kind: Name
+    upheld_by: Person
     reason: Reason
 
 

@@ -13,7 +13,8 @@ from datetime import timedelta
 import structlog
 
 from schemas.messages.hops import DeadlinePassedV1
-from schemas.messages.outcomes import NoticeClosedV1, SanctionFiredV1, SanctionProposedV1
+from schemas.messages.outcomes import NoticeClosedV1, SanctionDeclinedV1, SanctionFiredV1, SanctionProposedV1
+from services.kernel.domain.chain import Json
 from services.kernel.domain.changes import (
     Change,
     GateWaitEnded,
@@ -24,14 +25,16 @@ from services.kernel.domain.changes import (
 )
 from services.kernel.domain.gate import Block, Fire, GateFacts, Reason, Wait, gate
 from services.kernel.domain.library import Library
-from services.kernel.domain.notice import Event, Notice, State
-from services.kernel.ledger import GatePolicy, SanctionFacts, SanctionRow
+from services.kernel.domain.notice import Event, State
+from services.kernel.ledger import GatePolicy, SanctionFacts, SanctionRow, SanctionWord
 from services.kernel.ports import Ids
 from services.kernel.runtime.decision import Decision, Quiet, dead, done
 from services.kernel.runtime.effects import Writing
+from services.kernel.runtime.gate_policy import gate_policy
 from services.kernel.runtime.items import Item
 
 log = structlog.get_logger()
+_REASON_MOST = 1000
 
 
 class Sanctions(Quiet):
@@ -55,25 +58,13 @@ class Sanctions(Quiet):
         if notice.deadline_version != version:
             return done()  # a stale timer does nothing, and leaves the current version's wait alone
         await tx.lock_wait(notice.notice_id)
-        policy = self._policy(notice)
+        policy = gate_policy(self._library, notice)
         if policy.kind is not None:
             await tx.lock_brake(policy.kind)
         facts, standing = await tx.gate_facts(notice, version, policy)
         writing = Writing.begin(notice, facts.now, "sanctions", item.envelope)
         self._through(writing, facts, standing, policy, version)
         return done(*(writing.finished() if writing.notice is not notice else writing.changes))
-
-    def _policy(self, notice: Notice) -> GatePolicy:
-        regime = self._library.regime(notice.regime)
-        kind = self._library.notice_type(notice.regime, notice.notice_type)
-        return GatePolicy(
-            kind=kind.sanction,
-            automatic=kind.sanction_automatic,
-            safety_delay=regime.safety_delay.total_seconds(),
-            minimum_after_hold=regime.minimum_after_hold.total_seconds(),
-            objection_window=regime.objection_window.total_seconds(),
-            cap_per_hour=self._library.cap_an_hour(notice.regime, kind.sanction) if kind.sanction else None,
-        )
 
     def _through(
         self, writing: Writing, facts: GateFacts, standing: SanctionRow, policy: GatePolicy, version: int
@@ -90,13 +81,14 @@ class Sanctions(Quiet):
             return
         match answer:
             case Fire() if standing.sanction_id is not None and policy.kind:
-                _fire(writing, standing, policy.kind)
+                _fire(writing, standing, policy.kind, standing.word if facts.released else None)
             case Fire():
                 _close(writing, "no sanction follows for this notice type")
             case Wait(reasons, look_again_at):
                 codes = tuple(dict.fromkeys(reason.code for reason in reasons))
                 writing.changes.append(GateWaitSet(notice.notice_id, version, look_again_at, codes))
             case Block(reasons):
+                _decline(writing, standing, policy.kind, reasons)
                 _block(writing, reasons)
 
     def _propose(self, writing: Writing, facts: GateFacts, policy: GatePolicy, kind: str, version: int) -> None:
@@ -129,13 +121,13 @@ class Sanctions(Quiet):
         writing.changes.append(GateWaitSet(notice.notice_id, version, facts.now, ("objection_window",)))
 
 
-def _fire(writing: Writing, standing: SanctionRow, kind: str) -> None:
+def _fire(writing: Writing, standing: SanctionRow, kind: str, release: SanctionWord | None) -> None:
     notice, sanction_id = writing.notice, standing.sanction_id
     if sanction_id is None:
         raise TypeError("a sanction fires only if it was proposed")
     writing.changes.append(SanctionFired(sanction_id, writing.at))
     writing.move(Event.SANCTION)
-    writing.fact("sanction.fired", sanction_id=str(sanction_id), sanction=kind)
+    writing.fact("sanction.fired", sanction_id=str(sanction_id), sanction=kind, **_released(release))
     told = SanctionFiredV1(
         notice_id=notice.notice_id,
         source_ref=notice.source_ref,
@@ -149,11 +141,40 @@ def _fire(writing: Writing, standing: SanctionRow, kind: str) -> None:
     log.info("sanction.fired", notice_id=str(notice.notice_id), sanction_id=str(sanction_id))
 
 
+def _released(release: SanctionWord | None) -> dict[str, Json]:
+    """Who let this sanction past the brake, if anybody did."""
+    if release is None:
+        return {}
+    return {"released_by": release.by, "release_reason": release.reason, **_batch(release)}
+
+
+def _batch(word: SanctionWord) -> dict[str, Json]:
+    return {"brake_batch": str(word.batch_id)} if word.batch_id else {}
+
+
+def _decline(writing: Writing, standing: SanctionRow, kind: str | None, reasons: tuple[Reason, ...]) -> None:
+    """What ends a proposal that a person declined is told before the notice is closed: by whom, and why."""
+    notice, sanction_id, word = writing.notice, standing.sanction_id, standing.word
+    if notice.state is not State.LAPSED or sanction_id is None or kind is None or word is None:
+        return
+    if all(reason.code != "declined" for reason in reasons):
+        return
+    writing.fact(
+        "sanction.declined", sanction_id=str(sanction_id), sanction=kind, declined_by=word.by, reason=word.reason,
+        **_batch(word),
+    )  # fmt: skip
+    told = SanctionDeclinedV1(
+        notice_id=notice.notice_id, source_ref=notice.source_ref, sanction_id=sanction_id, kind=kind,
+        declined_by=word.by, reason=word.reason,
+    )  # fmt: skip
+    writing.tell("sanction.declined.v1", told)
+
+
 def _close(writing: Writing, reason: str) -> None:
     notice = writing.notice
     writing.move(Event.CLOSE)
     writing.fact("notice.closed", reason=reason)
-    told = NoticeClosedV1(notice_id=notice.notice_id, source_ref=notice.source_ref, reason=reason)
+    told = NoticeClosedV1(notice_id=notice.notice_id, source_ref=notice.source_ref, reason=reason[:_REASON_MOST])
     writing.tell("notice.closed.v1", told)
     writing.changes.append(GateWaitEnded(notice.notice_id))
 

@@ -52,7 +52,10 @@ STATEMENTS: Mapping[str, str] = {
     "desk_dead_discard desk_evidence desk_brake_stop desk_brake_cap sending_brake_release "
     "desk_webhook_add desk_webhook_remove desk_webhook_forget desk_address_suppress desk_address_release "
     "desk_sanction_sign desk_outbox reversal_decide hold_lift hold_place deadline_set evidence_judge "
-    "evidence_insert access_record desk_answer waiting",
+    "evidence_insert access_record desk_answer waiting "
+    "brake_lock desk_brake_waits_lock desk_brakes desk_brake_changes desk_sanction_decline desk_batch_held "
+    "desk_batch_keep desk_batch_lock desk_batch_standing desk_batch_judge desk_batch_waits_lock desk_batch_say desk_batch_end "
+    "desk_batch_wake desk_batches desk_batch_items desk_batch_judgements gate_facts",
 }
 """What each does beyond what the processes below show of it."""
 
@@ -76,6 +79,12 @@ FORBIDDEN = (
     "UPDATE hold SET reason = ''",
     "DELETE FROM hold",
     "DELETE FROM sanction",
+    "DELETE FROM sanction_word",
+    "INSERT INTO brake_change (kind, change, changed_by, reason) VALUES ('k', 'released', 'nobody', '')",
+    "UPDATE brake_change SET changed_by = 'somebody else'",
+    "UPDATE brake_batch_item SET sampled = false",
+    "UPDATE brake_judgement SET verdict = 'right'",
+    "DELETE FROM brake_judgement",
     "DELETE FROM failed_item",
     "ALTER TABLE notice_event DISABLE TRIGGER ALL",
     "CREATE TABLE mine (one integer)",
@@ -91,6 +100,8 @@ ALONE = (
     ("UPDATE hold SET lifted_at = now()", {"operator"}),
     ("UPDATE reversal SET decision = 'upheld'", {"operator"}),
     ("UPDATE brake SET stopped = false", {"sanctions", "operator"}),
+    ("UPDATE sanction_word SET word = 'release'", {"operator"}),
+    ("UPDATE brake_batch SET state = 'released'", {"operator"}),
     ("SELECT token_hash FROM web_session", {"inbox"}),
     ("SELECT verifier FROM sign_in", {"inbox"}),
     ("SELECT bytes FROM upload_part", {"inbox", "operator"}),

@@ -8,7 +8,7 @@ from schemas.asyncapi import queue_arguments
 from schemas.catalogue import CASUALTIES, CATALOGUE, EXCHANGE, QUEUES, routing_keys
 from services.kernel.adapters.broker.catalogue import topology_of_catalogue
 
-TYPE = re.compile(r"[a-z]+\.[a-z_]*(ed|sent|drawn)\.v[1-9][0-9]*")
+TYPE = re.compile(r"[a-z]+\.[a-z_]*(ed|sent|drawn|held)\.v[1-9][0-9]*")
 
 
 def test_types_are_a_noun_a_past_participle_and_a_version() -> None:

@@ -37,6 +37,8 @@ READY = GateFacts(
     approved_by="Ben",
     effective_sanction_in_matter=False,
     undecided_reversal_in_matter=False,
+    declined=None,
+    released=False,
 )
 
 BLOCKS: dict[str, dict[str, object]] = {
@@ -44,6 +46,7 @@ BLOCKS: dict[str, dict[str, object]] = {
     "stale_version": {"current_version": 2},
     "satisfied": {"satisfied": True},
     "matter_sanctioned": {"effective_sanction_in_matter": True},
+    "declined": {"declined": "Ann: not proportionate"},
 }
 TIMED: dict[str, tuple[dict[str, object], datetime]] = {
     "deadline_ahead": ({"deadline_at": NOW + HOUR, "marks_committed_through": NOW + HOUR}, NOW + HOUR + DAY),
@@ -166,6 +169,23 @@ def test_the_cap_counts_the_last_hour(cap: int | None, fired: int, fires: bool) 
     assert (gate(replace(READY, cap_per_hour=cap, fired_last_hour=fired)) == Fire()) is fires
 
 
+@pytest.mark.parametrize("code", sorted(CHANGES))
+def test_a_release_takes_away_the_brake_and_nothing_else(code: str) -> None:
+    held = replace(READY, stop_switch=True, fired_last_hour=10, released=True)
+    assert gate(held) == Fire()
+    expected = {code} - {"stopped", "cap_reached"}
+    assert codes(gate(replace(held, **CHANGES[code]))) == expected
+
+
+def test_a_declined_sanction_is_dropped_with_the_word_against_it_even_when_it_was_released() -> None:
+    found = gate(replace(READY, declined="Ann Green: not proportionate", released=True, open_holds=(HoldKind.MANUAL,)))
+    assert isinstance(found, Block)
+    assert [reason.text for reason in found.reasons] == [
+        "declined by Ann Green: not proportionate",
+        "a hold is open: manual",
+    ]
+
+
 AROUND_NOW = st.integers(-200, 200).map(lambda hours: NOW + timedelta(hours=hours))
 FACTS = st.builds(
     GateFacts,
@@ -193,6 +213,8 @@ FACTS = st.builds(
     approved_by=st.sampled_from([None, "Ann", "Ben"]),
     effective_sanction_in_matter=st.booleans(),
     undecided_reversal_in_matter=st.booleans(),
+    declined=st.sampled_from([None, None, None, "Ann: no"]),
+    released=st.booleans(),
 )
 
 
@@ -214,8 +236,9 @@ def nothing_applies(facts: GateFacts) -> bool:
         and not facts.blocked_source
         and facts.marks_committed_through is not None
         and facts.marks_committed_through >= facts.deadline_at
-        and not facts.stop_switch
-        and (facts.cap_per_hour is None or facts.fired_last_hour < facts.cap_per_hour)
+        and (facts.released or not facts.stop_switch)
+        and (facts.released or facts.cap_per_hour is None or facts.fired_last_hour < facts.cap_per_hour)
+        and facts.declined is None
         and (facts.automatic or (None not in {facts.decided_by, facts.approved_by}))
         and (facts.automatic or facts.decided_by != facts.approved_by)
         and not facts.effective_sanction_in_matter

@@ -24,7 +24,8 @@ class GateFacts:
     `asked_version` is the deadline version for which the sanction was proposed. `waiting_evidence` has one text for
     each piece of evidence not yet decided that names this notice, its matter or its address: which, and why it waits.
     `marks_committed_through` is the latest timed mark committed through the evidence queue. `cap_per_hour` None means
-    no cap. `decided_by` and `approved_by` matter only to discretionary kinds.
+    no cap. `decided_by` and `approved_by` matter only to discretionary kinds. `declined`: who declined this sanction,
+    and why. `released`: a person released it from the brake after the switch was last thrown.
     """
 
     now: datetime
@@ -51,6 +52,8 @@ class GateFacts:
     approved_by: str | None
     effective_sanction_in_matter: bool
     undecided_reversal_in_matter: bool
+    declined: str | None
+    released: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def gate(facts: GateFacts) -> Fire | Wait | Block:
 
 
 def _blocks(facts: GateFacts) -> Iterator[Reason]:
-    """Clause 1, and one effective sanction a matter: what no waiting can mend."""
+    """Clause 1, one effective sanction a matter, and a person's word against it: what no waiting can mend."""
     if facts.state in TERMINAL:
         yield Reason("state_ended", f"the notice is {facts.state}")
     if facts.current_version != facts.asked_version:
@@ -111,6 +114,8 @@ def _blocks(facts: GateFacts) -> Iterator[Reason]:
         yield Reason("satisfied", "what satisfies the notice was received in time")
     if facts.effective_sanction_in_matter:
         yield Reason("matter_sanctioned", "an effective sanction stands in this matter")
+    if facts.declined is not None:
+        yield Reason("declined", f"declined by {facts.declined}")
 
 
 def _clause_1(facts: GateFacts) -> _Waits:
@@ -156,7 +161,12 @@ def _clause_3(facts: GateFacts) -> _Waits:
 
 
 def _clause_4(facts: GateFacts) -> _Waits:
-    """Clause 4: the brake. A full hour is looked at again when, on average, its next place is free."""
+    """Clause 4: the brake, unless a person released this very sanction from it.
+
+    A full hour is looked at again when, on average, its next place is free.
+    """
+    if facts.released:
+        return
     if facts.stop_switch:
         yield Reason("stopped", "the stop switch is on"), None
     if facts.cap_per_hour is not None and facts.fired_last_hour >= facts.cap_per_hour:

@@ -30,6 +30,7 @@ from services.kernel.ledger.facts import (
     KnownRequest,
     RawEvidence,
     SanctionRow,
+    SanctionWord,
     SendingBrake,
     StandingSanction,
     Unsent,
@@ -63,6 +64,7 @@ __all__ = [
     "ResponseFacts",
     "SanctionFacts",
     "SanctionRow",
+    "SanctionWord",
     "SendingBrake",
     "StandingSanction",
     "Transaction",
@@ -91,6 +93,9 @@ class Locks(Protocol):
 
     async def lock(self, notice_ids: Iterable[UUID]) -> dict[UUID, Notice]:
         """Lock these notices in id order and return them as they are; unknown ids are missing."""
+
+    async def traces(self, notice_ids: Iterable[UUID]) -> dict[UUID, str]:
+        """The `traceparent` that upstream gave with the requests for these notices, where it gave one."""
 
     async def already(self, consumer: str, keys: Sequence[ItemKey]) -> set[ItemKey]:
         """Which of these items this consumer has done or refused before."""

@@ -199,8 +199,22 @@ class GatePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SanctionWord:
+    """A person's last word about one proposed sanction: `release` (from the brake) or `decline`.
+
+    `batch_id` is the brake batch in which it was said, None if it was said of this one alone.
+    """
+
+    word: str
+    by: str
+    reason: str
+    batch_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class SanctionRow:
-    """The proposal that stands for this notice and deadline version, or None."""
+    """The proposal that stands for this notice and deadline version, or None, and what a person said about it."""
 
     sanction_id: UUID | None
     state: str | None
+    word: SanctionWord | None = None

@@ -56,6 +56,7 @@ class SanctionCase:
     state: str
     decided_by: str | None
     approved_by: str | None
+    declined_by: str | None
     only_satisfied: bool
 
 
@@ -73,6 +74,12 @@ class DeskFacts(Locks, Protocol):
 
     async def sign_sanction(self, sanction_id: UUID, decided_by: str, approved_by: str | None) -> None:
         """Who decided, and who approved."""
+
+    async def lock_wait(self, notice_id: UUID) -> None:
+        """Lock the gate's wait for this notice."""
+
+    async def decline_sanction(self, sanction_id: UUID, said: Word) -> None:
+        """Keep a person's word against a proposed sanction, for the gate."""
 
     async def evidence(self, evidence_ids: list[UUID]) -> dict[UUID, RawEvidence]:
         """These pieces of raw evidence, locked."""

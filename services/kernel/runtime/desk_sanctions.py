@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from schemas.messages.outcomes import NoticeUnservedV1, SanctionRescindedV1
+from schemas.messages.outcomes import NoticeUnservedV1, SanctionRescindedV1, SanctionUpheldV1
 from services.kernel.domain.changes import GateWoken, ReversalDecided
 from services.kernel.domain.notice import Event, Notice
 from services.kernel.runtime.desk import Desk, DeskFacts, SanctionCase, Word, locked, refusal
@@ -17,7 +17,7 @@ async def decide(desk: Desk, sanction_id: UUID, said: Word) -> SanctionCase:
     """Decide that a discretionary sanction shall fire, once a second person approves and the gate allows it.
 
     Raises:
-        Fault: there is no such sanction, it is automatic, not proposed any more, or decided already.
+        Fault: there is no such sanction, it is automatic, not proposed any more, declined, or decided already.
     """
     async with desk.begin() as tx:
         case, notice = await _case(tx, sanction_id)
@@ -33,7 +33,8 @@ async def approve(desk: Desk, sanction_id: UUID, said: Word) -> SanctionCase:
     """Approve what another person decided; from here on the gate alone decides when it fires.
 
     Raises:
-        Fault: there is no such sanction, nobody has decided, it is approved already, or the same person decided.
+        Fault: there is no such sanction, nobody has decided, it is approved or declined already, or the same person
+            decided.
     """
     async with desk.begin() as tx:
         case, notice = await _case(tx, sanction_id)
@@ -46,6 +47,21 @@ async def approve(desk: Desk, sanction_id: UUID, said: Word) -> SanctionCase:
             raise refusal(f"{case.decided_by} decided and may not approve too", "another person must approve")
         await tx.sign_sanction(sanction_id, case.decided_by, said.by)
         await _signed(tx, notice, case, "sanction.approved", said)
+    return case
+
+
+async def decline(desk: Desk, sanction_id: UUID, said: Word) -> SanctionCase:
+    """Decline a discretionary sanction, also one that others decided and approved; the gate then closes the notice.
+
+    Raises:
+        Fault: there is no such sanction, it is automatic, not proposed any more, or declined already.
+    """
+    async with desk.begin() as tx:
+        case, notice = await _case(tx, sanction_id)
+        _discretionary(case)
+        await tx.lock_wait(notice.notice_id)  # as the gate does, after the notice and before the brake
+        await tx.decline_sanction(sanction_id, said)
+        await tx.write([GateWoken(notice.notice_id)])
     return case
 
 
@@ -78,7 +94,7 @@ async def uphold(desk: Desk, sanction_id: UUID, said: Word) -> SanctionCase:
         _demanded(case)
         writing = Writing.begin(notice, (await tx.clock()).legal, said.by)
         writing.changes.append(ReversalDecided(sanction_id, "upheld", said.by, writing.at, said.reason))
-        writing.fact("sanction.upheld", sanction_id=str(sanction_id), reason=said.reason, upheld_by=said.by)
+        _upheld(writing, case, said)
         await tx.write([*writing.finished(), GateWoken(reason="reversal_undecided")])
     return case
 
@@ -97,6 +113,8 @@ def _discretionary(case: SanctionCase) -> None:
         raise refusal(f"{case.kind} is automatic: the gate alone decides", "a hold stops it: duly holds place")
     if case.state != "proposed":
         raise refusal(f"the sanction is {case.state}: nothing is left to decide")
+    if case.declined_by:
+        raise refusal(f"{case.declined_by} has declined it already: the gate closes the notice")
 
 
 def _demanded(case: SanctionCase) -> None:
@@ -110,6 +128,16 @@ async def _signed(tx: DeskFacts, notice: Notice, case: SanctionCase, kind: str, 
     writing = Writing.begin(notice, (await tx.clock()).legal, said.by)
     writing.fact(kind, sanction_id=str(case.sanction_id), sanction=case.kind, reason=said.reason, by=said.by)
     await tx.write([*writing.finished(), GateWoken(notice.notice_id)])
+
+
+def _upheld(writing: Writing, case: SanctionCase, said: Word) -> None:
+    notice = writing.notice
+    writing.fact("sanction.upheld", sanction_id=str(case.sanction_id), reason=said.reason, upheld_by=said.by)
+    told = SanctionUpheldV1(
+        notice_id=notice.notice_id, source_ref=notice.source_ref, sanction_id=case.sanction_id, kind=case.kind,
+        upheld_by=said.by, reason=said.reason,
+    )  # fmt: skip
+    writing.tell("sanction.upheld.v1", told)
 
 
 def _rescinded(writing: Writing, case: SanctionCase, said: Word) -> None:

@@ -7,11 +7,10 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from services.kernel.adapters.postgres.connection import Link, connect, in_our_words
+from services.kernel.adapters.postgres.desk_brakes import BrakeReads, BrakeTransaction
 from services.kernel.adapters.postgres.desk_dead import DeadLetters
 from services.kernel.adapters.postgres.desk_reads import DeskReads
 from services.kernel.adapters.postgres.queries import sql
-from services.kernel.adapters.postgres.transaction import PostgresTransaction
-from services.kernel.domain.changes import GateWoken
 from services.kernel.domain.holds import Hold, HoldKind
 from services.kernel.ledger import LedgerUnavailable
 from services.kernel.ports import Ids
@@ -19,7 +18,7 @@ from services.kernel.runtime.desk import SanctionCase, Word
 from services.kernel.runtime.fault import Fault
 
 
-class DeskTransaction(PostgresTransaction):
+class DeskTransaction(BrakeTransaction):
     """`services.kernel.runtime.desk.DeskFacts` on one connection, and the brakes."""
 
     async def hold(self, hold_id: UUID) -> tuple[UUID, Hold] | None:
@@ -40,19 +39,9 @@ class DeskTransaction(PostgresTransaction):
         """See the port."""
         await self._connection.execute(sql("desk_sanction_sign"), sanction_id, decided_by, approved_by)
 
-    async def stop_kind(self, kind: str, said: Word, *, stopped: bool) -> None:
-        """Stop a kind of sanction, or let it go on and wake what waited for that."""
-        await self._connection.execute(sql("desk_brake_stop"), kind, stopped, said.by, said.reason)
-        await self.write([GateWoken(reason="stopped")])
-
-    async def cap_kind(self, kind: str, cap: int | None, said: Word) -> None:
-        """Set how many of a kind may fire in an hour; None: what the regime says."""
-        await self._connection.execute(sql("desk_brake_cap"), kind, cap, said.by, said.reason)
-        await self.write([GateWoken(reason="cap_reached")])
-
-    async def release_sending(self, said: Word) -> None:
-        """Let mail leave again."""
-        await self._connection.execute(sql("sending_brake_release"), said.reason, said.by)
+    async def decline_sanction(self, sanction_id: UUID, said: Word) -> None:
+        """See the port."""
+        await self._connection.execute(sql("desk_sanction_decline"), sanction_id, said.by, said.reason)
 
     async def suppress(self, address: str, said: Word) -> bool:
         """Write to this address (lower case) no more; whether that is new."""
@@ -80,7 +69,7 @@ class DeskTransaction(PostgresTransaction):
         await self._connection.execute(sql("desk_outbox"), types, bodies)
 
 
-class PostgresDesk(DeskReads, DeadLetters):
+class PostgresDesk(DeskReads, BrakeReads, DeadLetters):
     """One connection: transactions for acts, statements for reads."""
 
     def __init__(self, connection: Link, ids: Ids) -> None:

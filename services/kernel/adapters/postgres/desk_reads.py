@@ -31,7 +31,8 @@ class Rows(Statements):
     async def find(self, what: str, text: str) -> list[UUID]:
         """The ids that a text means: a whole id, or the end of one; of a `notice`, upstream's reference as well.
 
-        `what` is notice, hold, sanction, evidence or dead. Three at most: more than one means that it is not clear.
+        `what` is notice, hold, sanction, batch, evidence or dead. Three at most: more than one means that it is not
+        clear.
         """
         return [row[0] for row in await self._all(f"desk_{what}_find", text)]
 
@@ -61,10 +62,6 @@ class DeskReads(Rows):
     ) -> list[Row]:
         """Sanctions, newest first, with what the gate waits for."""
         return await self._rows("desk_sanctions", state, kind, sanction_id, most)
-
-    async def brakes(self) -> list[Row]:
-        """The brake of each kind of sanction."""
-        return await self._rows("desk_brakes")
 
     async def raw_evidence(self, *, settled: bool, state: str | None, door: str | None, most: int) -> list[Row]:
         """Raw evidence that is open, oldest first; with `settled`, all."""

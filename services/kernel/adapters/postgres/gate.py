@@ -9,7 +9,7 @@ import asyncpg
 from services.kernel.domain.gate import GateFacts
 from services.kernel.domain.holds import HoldKind
 from services.kernel.domain.notice import Notice
-from services.kernel.ledger import GatePolicy, SanctionRow
+from services.kernel.ledger import GatePolicy, SanctionRow, SanctionWord
 
 
 def facts(row: asyncpg.Record, notice: Notice, asked_version: int, policy: GatePolicy) -> tuple[GateFacts, SanctionRow]:
@@ -18,7 +18,7 @@ def facts(row: asyncpg.Record, notice: Notice, asked_version: int, policy: GateP
     Where no sanction follows, the same gate decides when the notice may be closed: nobody objects to a proposal that is
     not made, and no brake holds it.
     """
-    punishes = policy.kind is not None
+    punishes, word = policy.kind is not None, _word(row)
     read = GateFacts(
         now=row["now"],
         state=notice.state,
@@ -44,8 +44,20 @@ def facts(row: asyncpg.Record, notice: Notice, asked_version: int, policy: GateP
         approved_by=row["approved_by"],
         effective_sanction_in_matter=row["effective_sanction_in_matter"] and punishes,
         undecided_reversal_in_matter=row["undecided_reversal_in_matter"] and punishes,
+        declined=_declined(word),
+        released=row["released"],
     )
-    return read, SanctionRow(row["sanction_id"], row["sanction_state"])
+    return read, SanctionRow(row["sanction_id"], row["sanction_state"], word)
+
+
+def _word(row: asyncpg.Record) -> SanctionWord | None:
+    if row["word"] is None:
+        return None
+    return SanctionWord(row["word"], row["said_by"], row["word_reason"], row["batch_id"])
+
+
+def _declined(word: SanctionWord | None) -> str | None:
+    return f"{word.by}: {word.reason}" if word is not None and word.word == "decline" else None
 
 
 def _cap(set_by_hand: int | None, policy: GatePolicy) -> int | None:

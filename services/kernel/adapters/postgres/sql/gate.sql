@@ -33,6 +33,10 @@ SELECT legal_now() AS now,
        (SELECT count(*) FROM sanction f WHERE f.kind = $2::text AND f.fired_at > (SELECT legal_now()) - interval '1 hour')::integer
            AS fired_last_hour,
        s.sanction_id, s.state AS sanction_state, s.proposed_at, s.decided_by, s.approved_by,
+       w.word, w.said_by, w.reason AS word_reason, w.batch_id,
+       coalesce(w.word = 'release' AND w.seen_change >= (
+           SELECT coalesce(max(c.change_id), 0) FROM brake_change c WHERE c.kind = $2::text AND c.change = 'stopped'), false)
+           AS released,
        EXISTS (SELECT FROM sanction o WHERE o.regime = n.regime AND o.matter = n.matter
                AND o.state IN ('fired', 'reversal_required', 'upheld')) AS effective_sanction_in_matter,
        EXISTS (SELECT FROM sanction o WHERE o.regime = n.regime AND o.matter = n.matter
@@ -40,6 +44,7 @@ SELECT legal_now() AS now,
 FROM notice n
 LEFT JOIN brake b ON b.kind = $2::text
 LEFT JOIN sanction s ON s.notice_id = n.notice_id AND s.deadline_version = $3::integer
+LEFT JOIN sanction_word w ON w.sanction_id = s.sanction_id
 WHERE n.notice_id = $1::uuid;
 
 -- name: gate_wait_set
