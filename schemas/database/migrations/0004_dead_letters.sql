@@ -37,7 +37,7 @@ CREATE TABLE replay_run (
     per_second double precision CHECK (per_second > 0),
     total      integer NOT NULL CHECK (total > 0),
     batch      integer NOT NULL DEFAULT 0, -- the number of the batch that is out, or was last
-    step       integer NOT NULL DEFAULT 0, -- how many batches have ended well since it began or was resumed
+    step       integer NOT NULL DEFAULT 0, -- how many batches it has begun since it began or was resumed
     left_over  integer NOT NULL DEFAULT 0, -- how many items of the batch are still to be handed out
     paced_at   timestamptz NOT NULL, -- up to when what was handed out fills the limit per second
     changed_by text NOT NULL,

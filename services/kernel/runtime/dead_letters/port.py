@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from uuid import UUID
 
+from services.kernel.domain.verdict import Verdict
 from services.kernel.runtime.dead_letters.choice import By, Chosen
 from services.kernel.runtime.dead_letters.records import (
     After,
@@ -17,7 +18,6 @@ from services.kernel.runtime.dead_letters.records import (
     Kind,
     Run,
     RunItem,
-    Verdict,
     Whole,
 )
 from services.kernel.runtime.desk import Word

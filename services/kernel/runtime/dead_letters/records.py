@@ -62,7 +62,10 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Dead letters that have something in common. A property is None where they differ in it, or it is none."""
+    """Dead letters that have something in common. A property is None where they differ in it, or it is none.
+
+    `gravest` is the gravest impact among them.
+    """
 
     number: int
     oldest: datetime
@@ -71,6 +74,7 @@ class Group:
     template: str | None
     cause: str | None
     impact: Impact | None
+    gravest: Impact
     example: UUID
 
 
@@ -85,7 +89,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a person did with a dead letter; `body_before` where its body was replaced, `run_id` where it was replayed."""
+    """What a person did with it; `body_before` where its body was replaced, `run_id` where it was replayed."""
 
     action_id: UUID
     at: datetime
@@ -124,9 +128,10 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A message made readable. `envelope` is its CloudEvents attributes and `data` its data as indented JSON, both None
-    where the bytes are no CloudEvent; `text` is the body as text, replaced where it is none; `fault` why it cannot be
-    read by its worker, or None.
+    """A message made readable.
+
+    `envelope` is its CloudEvents attributes and `data` its data as indented JSON, both None where the bytes are no
+    CloudEvent; `text` is the body as text, replaced where it is none; `fault` why its worker cannot read it, or None.
     """
 
     envelope: dict[str, str] | None
@@ -161,8 +166,8 @@ class Ended(StrEnum):
 class Run:
     """One run. `outcomes` counts by `Verdict` (rehearsal) or `Ended` (replay); what is missing in it is zero.
 
-    `out` is what is handed out and has not ended. `step` batches have ended well in a row, so that the next one has
-    `steps[min(step, last)]` items. `why` says why it stands as it does.
+    `out` is what is handed out and has not ended. `step` batches were begun since it began or was resumed; the next
+    one has `steps[min(step, last)]` items. `why` says why it stands as it does.
     """
 
     run_id: UUID

@@ -43,11 +43,8 @@ async def begin(
     async with desk.begin() as tx:
         number = await tx.run_begin(run_id, kind, chosen.within(*states), said, steps, per_second)
         if not number:
-            raise refusal(
-                f"nothing is there to {'rehearse' if kind is Kind.REHEARSAL else 'replay'}: no such dead letter is dead,"
-                " or another run has it",
-                "duly dead-letters list shows those that are dead",
-            )
+            what = "no such dead letter is dead, or another run has it"
+            raise refusal(f"nothing is there for a {kind}: {what}", "duly dead-letters list shows those that are dead")
     return await _shown(desk, run_id)
 
 

@@ -1,32 +1,32 @@
 -- Every statement that reads a notice or what belongs to one takes the businesses that the session may act for.
 
--- name: inbox_older
--- A business's notices older than this one, the newest first; ids are in the order of time.
-SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available_at, n.deadline_at,
+-- fragment: inbox_line
+-- What is shown of one notice.
+n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available_at, n.deadline_at,
        c.subject, n.language, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
        EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
        EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
                AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at,
        (SELECT s.state FROM sanction s WHERE s.notice_id = n.notice_id AND s.fired_at IS NOT NULL
-        ORDER BY s.fired_at DESC LIMIT 1) AS sanction
+        ORDER BY s.fired_at DESC LIMIT 1) AS sanction;
+
+-- fragment: inbox_tables
+-- Where it is read from.
 FROM notice n
 JOIN notice_content c ON c.notice_id = n.notice_id
-LEFT JOIN deadline d ON d.notice_id = n.notice_id AND d.version = n.deadline_version
+LEFT JOIN deadline d ON d.notice_id = n.notice_id AND d.version = n.deadline_version;
+
+-- name: inbox_older
+-- A business's notices older than this one, the newest first; ids are in the order of time.
+SELECT {{inbox_line}}
+{{inbox_tables}}
 WHERE n.business_id = $1::text AND n.channel = 'secure_comm' AND n.content_available_at IS NOT NULL
   AND n.notice_id < $2::uuid ORDER BY n.notice_id DESC LIMIT $3::integer;
 
 -- name: inbox_newer
 -- A business's notices newer than this one, the nearest first.
-SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available_at, n.deadline_at,
-       c.subject, n.language, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
-       EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
-       EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
-               AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at,
-       (SELECT s.state FROM sanction s WHERE s.notice_id = n.notice_id AND s.fired_at IS NOT NULL
-        ORDER BY s.fired_at DESC LIMIT 1) AS sanction
-FROM notice n
-JOIN notice_content c ON c.notice_id = n.notice_id
-LEFT JOIN deadline d ON d.notice_id = n.notice_id AND d.version = n.deadline_version
+SELECT {{inbox_line}}
+{{inbox_tables}}
 WHERE n.business_id = $1::text AND n.channel = 'secure_comm' AND n.content_available_at IS NOT NULL
   AND n.notice_id > $2::uuid ORDER BY n.notice_id LIMIT $3::integer;
 
@@ -38,19 +38,11 @@ WHERE n.business_id = $1::text AND n.channel = 'secure_comm' AND n.content_avail
 
 -- name: inbox_message
 -- One notice with its words, if it is one of these businesses'.
-SELECT n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available_at, n.deadline_at,
-       c.subject, n.language, c.first_viewed_at, d.due_on, d.due_at, d.version, d.reason, legal_now() AS now,
-       EXISTS (SELECT FROM hold h WHERE h.notice_id = n.notice_id AND h.lifted_at IS NULL) AS held,
-       EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
-               AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at,
-       (SELECT s.state FROM sanction s WHERE s.notice_id = n.notice_id AND s.fired_at IS NOT NULL
-        ORDER BY s.fired_at DESC LIMIT 1) AS sanction,
+SELECT {{inbox_line}},
        n.business_id, c.body_text, c.body_html, c.content_hash,
        (SELECT e.data ->> 'name' FROM notice_event e WHERE e.notice_id = n.notice_id AND e.kind = 'content.viewed'
         ORDER BY e.seq LIMIT 1) AS first_viewed_by
-FROM notice n
-JOIN notice_content c ON c.notice_id = n.notice_id
-LEFT JOIN deadline d ON d.notice_id = n.notice_id AND d.version = n.deadline_version
+{{inbox_tables}}
 WHERE n.notice_id = $1::uuid AND n.business_id = ANY ($2::text[]) AND n.channel = 'secure_comm'
   AND n.content_available_at IS NOT NULL;
 
