@@ -1,1 +1,1 @@
-"""The operators' and officers' pages: what waits, what failed, what a person must decide."""
+"""The operators' and officers' pages."""

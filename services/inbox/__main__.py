@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from services.inbox.app import inbox_app
@@ -26,11 +25,11 @@ from services.kernel.adapters.web.server import WebWorker
 from services.kernel.adapters.web.sessions import Sessions
 from services.kernel.adapters.web.sign_in import SignIn
 from services.kernel.adapters.web.visits import Cookies
+from services.kernel.adapters.web.worker import SiteWorker, tidying
 from services.kernel.runtime.consumer import repeat
 from services.kernel.runtime.door import Travel
 from services.kernel.runtime.fault import Exit, Fault
-from services.kernel.runtime.health import Check
-from services.kernel.runtime.program import Together, Worker, clock_of
+from services.kernel.runtime.program import Together, Worker
 from services.kernel.runtime.settings import read
 
 HERE = Path(__file__).parent
@@ -39,32 +38,6 @@ BEATS_MISSED = 3
 """After so many the inbox counts as having been down."""
 _TRIAL_BEAT_SECONDS = 0.5
 """A trial's clock jumps, and what ran out meanwhile is decided when the inbox has said that it is up."""
-_TIDY_SECONDS = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class InboxWorker:
-    """The pages and the downloads, once the sign-in says that it may be used here."""
-
-    web: Together
-    inbox: Inbox
-    parts: Parts
-    name: str = SITE
-
-    @property
-    def checks(self) -> Mapping[str, Check]:
-        """Those of its doors."""
-        return self.web.checks
-
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Serve until told to stop.
-
-        Raises:
-            Fault: the sign-in must not be used here, or a port cannot be had.
-        """
-        if await clock_of(self.parts.ledger, stopping) is not None:
-            await self.inbox.sign_in.check()
-            await self.web.run(stopping)
 
 
 def inbox_worker(
@@ -95,7 +68,8 @@ def inbox_worker(
         rules=UploadRules(10, settings.file_bytes // MIB, tuple(TYPES)),
         origin=settings.url,
     )
-    return InboxWorker(Together(SITE, [_pages(parts, inbox, listening), _files(parts, inbox)]), inbox, parts)
+    doors = Together(SITE, [_pages(parts, inbox, listening), _files(parts, inbox)])
+    return SiteWorker(inbox, doors, parts.ledger)
 
 
 def _pages(parts: Parts, inbox: Inbox, listening: Callable[[int], None]) -> WebWorker:
@@ -110,11 +84,6 @@ def _pages(parts: Parts, inbox: Inbox, listening: Callable[[int], None]) -> WebW
             await tx.beat(BEATS_MISSED * BEAT_SECONDS)
         return False
 
-    async def tidy() -> bool:
-        async with inbox.ledger.open() as tx:
-            await tx.tidy_sessions(SITE, settings.idle)
-        return False
-
     async def arrived(ended: asyncio.Event) -> None:
         await ended.wait()
         await inbox.travel.arrived()
@@ -124,7 +93,7 @@ def _pages(parts: Parts, inbox: Inbox, listening: Callable[[int], None]) -> WebW
         "DULY_INBOX_PORT",
         beside=(
             lambda ended: repeat(ended, _TRIAL_BEAT_SECONDS if inbox.sign_in.is_trial else BEAT_SECONDS, beat),
-            lambda ended: repeat(ended, _TIDY_SECONDS, tidy),
+            tidying(inbox),
             arrived,
         ),
         proxies=settings.proxies,

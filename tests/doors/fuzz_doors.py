@@ -13,7 +13,7 @@ from services.callbacks.__main__ import over_http as callbacks_over_http
 from services.callbacks.mail import Cutting, Listener, MailDoor
 from services.callbacks.mail_dialogue import Dialogue, LmtpDialogue
 from services.callbacks.settings import CallbacksSettings
-from services.inbox.__main__ import InboxWorker, inbox_worker
+from services.inbox.__main__ import inbox_worker
 from services.inbox.settings import InboxSettings
 from services.intake.__main__ import over_http as intake_over_http
 from services.intake.settings import IntakeSettings
@@ -23,6 +23,7 @@ from services.kernel.adapters.postgres.inbox import PostgresInbox
 from services.kernel.adapters.postgres.ledger import PostgresLedger
 from services.kernel.adapters.web.server import WebWorker
 from services.kernel.adapters.web.trial_sign_in import TrialSignIn
+from services.kernel.adapters.web.worker import SiteWorker
 from services.kernel.runtime.door import EvidenceDoor
 from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.settings import WorkerSettings
@@ -56,7 +57,7 @@ class Doors:
 
     http: dict[str, Server]
     mail: dict[str, int]
-    inbox: InboxWorker
+    inbox: SiteWorker
 
     async def bring(self, cases: Sequence[Case]) -> list[Came]:
         """All at once; what each door said."""
@@ -107,9 +108,9 @@ async def open_doors(ledger: PostgresLedger) -> AsyncIterator[Doors]:
     """Every door, with what commits beside it; at the end all are closed in good order."""
     parts = Parts(ledger, Keeping(), _LIBRARY(), SystemIds(), Measures(), WorkerSettings())
     inbox = inbox_worker(parts, InboxSettings(), TrialSignIn(PostgresInbox(ledger.pool, SystemIds()), "127.0.0.1"))
-    assert isinstance(inbox, InboxWorker)
+    assert isinstance(inbox, SiteWorker)
     pages, files = (worker for worker in inbox.web.workers if isinstance(worker, WebWorker))
-    inbox.inbox.origin = "http://localhost"
+    inbox.site.origin = "http://localhost"
     workers = {
         "callbacks": callbacks_over_http(parts, CallbacksSettings(), 0, SNS.fetch),
         "intake": intake_over_http(parts, IntakeSettings(), 0), "inbox": pages, "files": files,

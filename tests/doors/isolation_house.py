@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from services.callbacks.__main__ import over_http as callbacks_over_http
 from services.callbacks.settings import CallbacksSettings
-from services.inbox.__main__ import InboxWorker, inbox_worker
+from services.inbox.__main__ import inbox_worker
 from services.inbox.settings import InboxSettings
 from services.intake.__main__ import over_http as intake_over_http
 from services.intake.settings import IntakeSettings
@@ -25,6 +25,7 @@ from services.kernel.adapters.web.server import WebWorker
 from services.kernel.adapters.web.sessions import Cookie, Sessions
 from services.kernel.adapters.web.sign_in import Person
 from services.kernel.adapters.web.trial_sign_in import TrialSignIn
+from services.kernel.adapters.web.worker import SiteWorker
 from services.kernel.ledger.people import ActsFor
 from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.settings import WorkerSettings
@@ -116,7 +117,7 @@ def doors(ledger: PostgresLedger) -> dict[str, WebWorker]:
     inbox = inbox_worker(
         parts, InboxSettings(**UNLIMITED), ListingNobody(PostgresInbox(ledger.pool, SystemIds()), "127.0.0.1")
     )
-    assert isinstance(inbox, InboxWorker)
+    assert isinstance(inbox, SiteWorker)
     pages, files = (worker for worker in inbox.web.workers if isinstance(worker, WebWorker))
     return {
         "inbox": pages, "files": files, "callbacks": callbacks_over_http(parts, CallbacksSettings(), 0),

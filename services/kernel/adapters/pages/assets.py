@@ -1,4 +1,4 @@
-"""The stylesheet and pictures of the pages, under names that carry their hash: browsers may keep them for good."""
+"""The stylesheet, pictures and script of the pages, under names with their hash: browsers may keep them for good."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 

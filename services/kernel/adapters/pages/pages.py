@@ -1,13 +1,13 @@
 """Writes pages: a site's templates and words over the kit's own (`duly/…`), compiled once, escaped by default.
 
 In a template, beside what the caller passes: `t(key, count=…, **values)` and `has_words(key)` for words, `asset(name)`
-for the address of a stylesheet or picture, `language`, `authority`, and the filters `day`, `moment`, `second`, `before`
-and `size`. A name that is not there is an error, never an empty space.
+for the address of a stylesheet or picture, `language`, `authority`, and the filters `day`, `moment`, `second`,
+`before`, `age` and `size`. A name that is not there is an error, never an empty space.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from datetime import tzinfo
 from pathlib import Path
 from types import CodeType
 
@@ -16,8 +16,8 @@ from jinja2.bccache import Bucket
 from starlette.responses import HTMLResponse
 
 from services.kernel.adapters.pages.assets import Assets
-from services.kernel.adapters.pages.words import Words, read_words
-from services.kernel.adapters.pages.writing import before, written_day, written_moment, written_second, written_size
+from services.kernel.adapters.pages.words import read_words
+from services.kernel.adapters.pages.writing import Writing, before
 
 KIT = Path(__file__).parent
 
@@ -41,10 +41,13 @@ _COMPILED = _Compiled()
 class Pages:
     """The pages of one site, in every language that it has words for.
 
-    `authority` is the name in the header of each page. `static` is the mount that serves the stylesheet and pictures.
+    `authority` is the name in the header of each page; `zone` the one in which instants are shown,
+    None where they come in local time. `static` is the mount that serves the stylesheet and pictures.
     """
 
-    def __init__(self, templates: Path, words: Path, *, authority: str = "Supervision Authority") -> None:
+    def __init__(
+        self, templates: Path, words: Path, *, authority: str = "Supervision Authority", zone: tzinfo | None = None
+    ) -> None:
         """Read and compile everything.
 
         Raises:
@@ -55,7 +58,7 @@ class Pages:
         self.static = self._assets.mount
         loader = ChoiceLoader([FileSystemLoader(templates), FileSystemLoader(KIT / "templates")])
         self._environments = {
-            language: self._environment(spoken, loader, authority)
+            language: self._environment(Writing(spoken, zone), loader, authority)
             for language, spoken in read_words(KIT / "words", words).items()
         }
 
@@ -74,7 +77,7 @@ class Pages:
         page = self._environments[language].get_template(template).render(values)
         return HTMLResponse(page, status_code, headers={"content-language": language})
 
-    def _environment(self, words: Words, loader: ChoiceLoader, authority: str) -> Environment:
+    def _environment(self, writing: Writing, loader: ChoiceLoader, authority: str) -> Environment:
         environment = Environment(
             loader=loader,
             autoescape=True,
@@ -85,6 +88,7 @@ class Pages:
             bytecode_cache=_COMPILED,
             cache_size=-1,
         )
+        words = writing.words
         environment.globals.update(
             t=words.text,
             has_words=words.__contains__,
@@ -94,11 +98,12 @@ class Pages:
             authority=authority,
         )
         environment.filters.update(
-            day=partial(written_day, words),
-            moment=partial(written_moment, words),
-            second=partial(written_second, words),
+            day=writing.day,
+            moment=writing.moment,
+            second=writing.second,
             before=before,
-            size=partial(written_size, words),
+            size=writing.size,
+            age=writing.age,
         )
         for name in environment.list_templates(extensions=["html"]):
             environment.get_template(name)

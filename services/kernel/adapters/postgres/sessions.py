@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
+import asyncpg
+
+from services.kernel.adapters.postgres.connection import in_our_words
 from services.kernel.adapters.postgres.due import Statements
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.ledger.people import ActsFor, Session, SignInBegun
+from services.kernel.ports import Ids
 
 
 class PeopleStatements(Statements):
@@ -59,3 +65,22 @@ class PeopleStatements(Statements):
     ) -> None:  # fmt: skip
         """See the port."""
         await self._connection.execute(sql("access_record"), site, person, act, allowed, business_id, notice_id, detail)
+
+
+class PostgresPeople:
+    """`services.kernel.ledger.people.PeopleLedger` over the pool of a ledger."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], ids: Ids) -> None:
+        self._pool, self._ids = pool, ids
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[PeopleStatements]:
+        """See the port."""
+        async with in_our_words(), self._pool.acquire() as connection:
+            yield PeopleStatements(connection, self._ids)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[PeopleStatements]:
+        """See the port."""
+        async with in_our_words(), self._pool.acquire() as connection, connection.transaction():
+            yield PeopleStatements(connection, self._ids)
