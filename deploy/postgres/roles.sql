@@ -39,6 +39,13 @@ GRANT SELECT ON webhook TO duly_door;
 GRANT SELECT, INSERT ON webhook_delivery TO duly_door;
 GRANT SELECT ON notice, attempt TO duly_door;
 
+-- The trace that upstream gave with a request: whoever tells something of the notice goes on with it.
+GRANT SELECT ON notice_trace TO duly_door;
+GRANT INSERT ON notice_trace TO duly_renderer;
+
+-- Which workers live: each says so of itself.
+GRANT SELECT, INSERT, UPDATE, DELETE ON worker_alive TO duly_door;
+
 -- Every consumer of a queue: processed keys, failed items, and the standing of the evidence that they stand for.
 GRANT duly_door TO duly_consumer;
 GRANT SELECT, INSERT ON processed TO duly_consumer;

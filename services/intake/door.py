@@ -149,7 +149,9 @@ def _clash(sound: Sound, before: Sound | None, known: _Known) -> str:
     """How this event differs from the one that is known by its id, or by its reference; empty if it does not."""
     if before is not None:
         return _id_clash(sound, before.envelope.type, before.hashed == sound.hashed, to_json(before.envelope.data))
-    if (old := known.events.get(_pair(sound))) is not None:
+    if (old := known.events.get(_pair(sound))) is not None and old.erased:
+        return _id_clash(sound, old.type or "", old.data_hash == sound.hashed, b"{}")
+    if old is not None:
         try:
             kept = read(old.body, old.content_type, old.headers)
         except EnvelopeRefused:

@@ -6,10 +6,12 @@ import sys
 
 from services.kernel.adapters.broker import MemoryBroker
 from services.kernel.adapters.parts import Parts, open_parts
+from services.kernel.adapters.postgres.retention import PostgresErasing
 from services.kernel.adapters.process import run
 from services.kernel.runtime.program import TimerWorker, Worker
 from services.kernel.runtime.settings import read
 from services.relay.casualties import Casualties
+from services.relay.erasing import Eraser
 from services.relay.handler import Relay
 from services.relay.settings import RelaySettings
 
@@ -18,6 +20,7 @@ def build(parts: Parts) -> Worker:
     """The worker for what is due, put together."""
     settings = read(RelaySettings)
     relay = Relay(parts.ledger, parts.broker, parts.ids, settings, parts.measures)
+    eraser = Eraser(PostgresErasing.beside(parts.ledger, parts.ids), parts.library, parts.measures)
     rounds = [
         (settings.every, relay.outbox),
         (settings.every, relay.retries),
@@ -28,6 +31,7 @@ def build(parts: Parts) -> Worker:
         (60.0, relay.forsake),
         (60.0, relay.roots),
         (10.0, relay.measure),
+        (settings.erase_every, eraser.round),
     ]
     if not isinstance(parts.broker, MemoryBroker):  # which has no dead letters: its workers die with it
         rounds.append((settings.every, Casualties(parts.ledger, parts.broker).collect))

@@ -13,6 +13,7 @@ class RelaySettings(Settings):
     `every`: between rounds that found nothing. `outbox_grace`: how long a worker may take to publish what it wrote.
     `rescue_grace`: how long a rendered notice may wait for the notifier. `again`: how long after handing something out
     without an answer it is handed out again. `mark_every`: between timed marks.
+    `erase_every`: between rounds of erasing content whose time is over.
     """
 
     every: float = Field(0.5, gt=0, validation_alias="DULY_RELAY_EVERY")
@@ -20,3 +21,4 @@ class RelaySettings(Settings):
     rescue_grace: float = Field(60.0, gt=0, validation_alias="DULY_RESCUE_GRACE")
     again: float = Field(30.0, gt=0, validation_alias="DULY_HAND_OUT_AGAIN")
     mark_every: float = Field(5.0, gt=0, validation_alias="DULY_MARK_EVERY")
+    erase_every: float = Field(3600.0, gt=0, validation_alias="DULY_ERASE_EVERY")

@@ -83,14 +83,15 @@ async def test_what_is_copied_in_names_columns_that_are_there(database: asyncpg.
     assert set(writes.EVENT_COLUMNS) == set(await columns_of(database, "notice_event"))
     content = {field.name for field in fields(ContentStored)}
     first_view = {"first_viewed_at", "first_viewed_by"}
-    assert content == set(await columns_of(database, "notice_content")) - first_view
+    assert content == set(await columns_of(database, "notice_content")) - first_view - {"erased_at"}
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_notices_fields_are_its_tables_columns_in_order(database: asyncpg.Connection) -> None:
-    assert await columns_of(database, "notice") == [field.name for field in fields(Notice)]
+async def test_the_notices_fields_are_its_tables_columns_in_order_then_its_trace(database: asyncpg.Connection) -> None:
+    assert [*await columns_of(database, "notice"), "traceparent"] == [field.name for field in fields(Notice)]
+    assert list(writes.TRACE_COLUMNS) == await columns_of(database, "notice_trace")
 
 
 async def test_the_laws_words_are_the_databases_words(database: asyncpg.Connection) -> None:

@@ -17,11 +17,17 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class KnownEvent:
-    """An event that came before, by this door or another, as it was written then."""
+    """An event that came before, by this door or another, as it was written then.
+
+    Of one that was `erased` when its time was over, `type` and the hash over the canonical form of its data are left.
+    """
 
     body: bytes
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    type: str | None = None
+    data_hash: bytes | None = None
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)

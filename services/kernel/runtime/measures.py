@@ -13,6 +13,7 @@ from services.kernel.ledger import Figure
 FIGURES = {
     "dead_letters": ("Dead letters that wait for a person, by the worker that gave them up", "worker"),
     "gate_waiting": ("Lapsed notices that the gate lets wait, by reason; one notice may have several", "reason"),
+    "retention_kept": ("Notices whose content is kept for a reason beside its period; one may have several", "reason"),
     "sanctions_last_hour": ("Sanctions that fired within the last hour of legal time", "kind"),
     "silence_seconds": ("Seconds since something that ought to speak last did: the inbox, a timed mark", "what"),
     "stopped": ("1 while a brake is on: that of all mail, or that of a kind of sanction", "what"),
@@ -38,6 +39,10 @@ class Measures:
         self._oldest = Gauge(
             "duly_oldest_seconds", "Seconds that the oldest of each kind has waited", ["what"], registry=self.registry
         )
+        self._erased = Counter(
+            "duly_erased", "Pieces of content that were erased as the retention rules say", ["kind"],
+            registry=self.registry,
+        )  # fmt: skip
         self._callers = Counter(
             "duly_door_calls", "What came to a door, by what became of it", ["door", "outcome"], registry=self.registry
         )
@@ -90,6 +95,10 @@ class Measures:
         with self._batches.labels(worker).time():
             yield
         self._items.labels(worker).inc(items)
+
+    def erased(self, kind: str, number: int) -> None:
+        """So many pieces of content of a kind were erased as the retention rules say."""
+        self._erased.labels(kind).inc(number)
 
     def paused(self, worker: str) -> None:
         """The worker could not work."""

@@ -170,6 +170,8 @@ def _date_faults(library: Library, notice_type: NoticeType, regime: Regime, aske
 def difference(known: str, asked: str, what: str = "source_ref") -> str:
     """Which fields of two requests or facts (JSON objects) differ, for the source that sent both; one line."""
     before, now = json.loads(known), json.loads(asked)
+    if not before:  # no request and no fact is empty
+        return f"this {what} is known with other data, which were erased when their time was over; use a new one"
     fields = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     shown = (f"{name} was {_shown(before.get(name))}, now {_shown(now.get(name))}" for name in fields)
     return _printable(f"this {what} is known with other data: {'; '.join(shown)}")[:1000]

@@ -1,12 +1,13 @@
 -- name: intake_known
 -- Events that came before under these (source, event id): by HTTP, or as evidence by another door.
-SELECT u.source, u.event_id, k.body, k.content_type, k.headers
+SELECT u.source, u.event_id, k.body, k.content_type, k.headers, k.type, k.data_hash, k.erased
 FROM unnest($1::text[], $2::text[]) AS u(source, event_id)
 CROSS JOIN LATERAL (
-    SELECT e.body, 'application/cloudevents+json' AS content_type, '{}' AS headers FROM intake_event e
+    SELECT e.body, 'application/cloudevents+json' AS content_type, '{}' AS headers, e.type, e.data_hash,
+           e.erased_at IS NOT NULL AS erased FROM intake_event e
     WHERE e.source = u.source AND e.event_id = u.event_id
     UNION ALL
-    SELECT r.body, r.content_type, r.headers::text FROM raw_evidence r
+    SELECT r.body, r.content_type, r.headers::text, r.type, r.data_hash, r.erased_at IS NOT NULL FROM raw_evidence r
     WHERE r.source = u.source AND r.event_id = u.event_id AND r.door = 'amqp'
     LIMIT 1) AS k;
 

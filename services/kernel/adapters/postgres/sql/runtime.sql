@@ -107,6 +107,8 @@ UNION ALL SELECT 'evidence_' || s.state, count(r.evidence_id), min(r.received_at
 UNION ALL SELECT 'holds', count(*), min(placed_at) - (legal_now() - clock_timestamp()) FROM hold WHERE lifted_at IS NULL
 UNION ALL SELECT 'reversals', count(*), min(required_at) - (legal_now() - clock_timestamp()) FROM reversal WHERE decision IS NULL
 UNION ALL SELECT 'gate', count(*), min(looked_at) FROM gate_wait
+UNION ALL SELECT 'erasures', count(*), min(look_again_at) - (legal_now() - clock_timestamp())
+    FROM retention WHERE look_again_at <= legal_now()
 UNION ALL SELECT 'deadlines_due', count(*), min(due_at) - (legal_now() - clock_timestamp())
     FROM deadline WHERE passed_at IS NULL AND due_at <= legal_now();
 
@@ -115,6 +117,8 @@ UNION ALL SELECT 'deadlines_due', count(*), min(due_at) - (legal_now() - clock_t
 SELECT 'dead_letters' AS name, worker AS of, count(*)::float8 AS value FROM failed_item WHERE state = 'dead' GROUP BY worker
 UNION ALL SELECT 'gate_waiting', w.reason, count(*)::float8
     FROM gate_wait g CROSS JOIN LATERAL unnest(g.waiting_for) AS w(reason) GROUP BY w.reason
+UNION ALL SELECT 'retention_kept', k.reason, count(*)::float8
+    FROM retention r CROSS JOIN LATERAL unnest(r.kept_for) AS k(reason) WHERE r.kept_for <> '{}' GROUP BY k.reason
 UNION ALL SELECT 'sanctions_last_hour', b.kind, (SELECT count(*) FROM sanction s WHERE s.kind = b.kind
         AND s.fired_at > (SELECT legal_now()) - interval '1 hour')::float8 FROM brake b
 UNION ALL SELECT 'stopped', b.kind, b.stopped::integer::float8 FROM brake b
