@@ -29,7 +29,11 @@ a neighbour outside may be away over a weekend."""
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message type. `queue` is None where Duly only publishes; `most_bytes` bounds the whole message."""
+    """One message type. `queue` is None where Duly only publishes; `most_bytes` bounds the whole message.
+
+    `mendable` names the fields of the data (with all that is in them) that a person may correct in a dead letter, when
+    a second one approves: where and in which words something is said, never what the law rests on.
+    """
 
     model: type[Message]
     type: str
@@ -38,6 +42,7 @@ class Entry:
     summary: str
     most_bytes: int = 64 * KIB
     retries: tuple[int, ...] = QUICK
+    mendable: tuple[str, ...] = ()
 
     @property
     def queue(self) -> str | None:
@@ -48,11 +53,23 @@ class Entry:
 _UP = "upstream"
 _ROWS = (
     # what upstream sends -------------------------------------------------------------------------------------------
-    Entry(requests.NoticeRequestedV1, "notice.requested.v1", _UP, "renderer", "Issue a notice"),
+    Entry(
+        requests.NoticeRequestedV1, "notice.requested.v1", _UP, "renderer", "Issue a notice",
+        mendable=("address", "language", "values", "period.reason"),
+    ),
     Entry(requests.ObligationSatisfiedV1, "obligation.satisfied.v1", _UP, "intake", "What was asked for was done"),
-    Entry(requests.ResponseReportedV1, "response.reported.v1", _UP, "intake", "The business responded"),
-    Entry(requests.WithdrawalRequestedV1, "withdrawal.requested.v1", _UP, "intake", "Take a notice back"),
-    Entry(requests.SanctionObjectedV1, "sanction.objected.v1", _UP, "intake", "Object to a proposed sanction"),
+    Entry(
+        requests.ResponseReportedV1, "response.reported.v1", _UP, "intake", "The business responded",
+        mendable=("responded_by",),
+    ),
+    Entry(
+        requests.WithdrawalRequestedV1, "withdrawal.requested.v1", _UP, "intake", "Take a notice back",
+        mendable=("reason",),
+    ),
+    Entry(
+        requests.SanctionObjectedV1, "sanction.objected.v1", _UP, "intake", "Object to a proposed sanction",
+        mendable=("reason",),
+    ),
     Entry(requests.MarkSentV1, "mark.sent.v1", "relay", "intake", "A timed mark through the evidence queue"),
     # between workers: references, many items in one ----------------------------------------------------------------
     Entry(hops.NoticeRenderedV1, "notice.rendered.v1", "renderer", "notifier", "Alerts are due"),

@@ -9,16 +9,19 @@ from uuid import UUID
 from services.kernel.adapters.postgres.connection import Link, connect, in_our_words
 from services.kernel.adapters.postgres.desk_brakes import BrakeReads, BrakeTransaction
 from services.kernel.adapters.postgres.desk_dead import DeadLetters
+from services.kernel.adapters.postgres.desk_letters import LetterReads, RunReads
 from services.kernel.adapters.postgres.desk_reads import DeskReads
+from services.kernel.adapters.postgres.letter_acts import LetterActs
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.domain.holds import Hold, HoldKind
 from services.kernel.ledger import LedgerUnavailable
 from services.kernel.ports import Ids
 from services.kernel.runtime.desk import SanctionCase, Word
 from services.kernel.runtime.fault import Fault
+from services.kernel.runtime.tracing import transaction
 
 
-class DeskTransaction(BrakeTransaction):
+class DeskTransaction(BrakeTransaction, LetterActs):
     """`services.kernel.runtime.desk.DeskFacts` on one connection, and the brakes."""
 
     async def hold(self, hold_id: UUID) -> tuple[UUID, Hold] | None:
@@ -69,7 +72,7 @@ class DeskTransaction(BrakeTransaction):
         await self._connection.execute(sql("desk_outbox"), types, bodies)
 
 
-class PostgresDesk(DeskReads, BrakeReads, DeadLetters):
+class PostgresDesk(DeskReads, BrakeReads, DeadLetters, LetterReads, RunReads):
     """One connection: transactions for acts, statements for reads."""
 
     def __init__(self, connection: Link, ids: Ids) -> None:
@@ -79,8 +82,9 @@ class PostgresDesk(DeskReads, BrakeReads, DeadLetters):
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[DeskTransaction]:
         """See the port."""
-        async with in_our_words(), self._connection.transaction():
-            yield DeskTransaction(self._connection, self.ids)
+        with transaction():
+            async with in_our_words(), self._connection.transaction():
+                yield DeskTransaction(self._connection, self.ids)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[None]:

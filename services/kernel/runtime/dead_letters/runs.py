@@ -45,7 +45,7 @@ async def begin(
         if not number:
             what = "no such dead letter is dead, or another run has it"
             raise refusal(f"nothing is there for a {kind}: {what}", "duly dead-letters list shows those that are dead")
-    return await _shown(desk, run_id)
+    return await shown(desk, run_id)
 
 
 async def stop(desk: DeadLetterDesk, run_id: UUID, said: Word) -> Run:
@@ -83,10 +83,11 @@ async def _change(desk: DeadLetterDesk, run_id: UUID, to: str, said: Word, come_
         if run.state not in come_from:
             raise refusal(f"this run is {run.state} already" if run.ended_at else f"this run is {run.state}")
         await tx.run_change(run_id, to, said)
-    return await _shown(desk, run_id)
+    return await shown(desk, run_id)
 
 
-async def _shown(desk: DeadLetterDesk, run_id: UUID) -> Run:
+async def shown(desk: DeadLetterDesk, run_id: UUID) -> Run:
+    """A run as it stands now."""
     run = await desk.run(run_id)
     if run is None:
         raise LookupError(f"run {run_id} is not there")
