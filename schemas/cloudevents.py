@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import isfinite
 from typing import Annotated, Literal
@@ -12,6 +13,8 @@ from pydantic_core import from_json, to_json
 from schemas.messages.fields import Instant, OneLine
 
 _TRACE = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
+_NO_TRACE = re.compile(r"ff|..-0{32}|..-.{32}-0{16}")
+"""What has the form, and is invalid all the same (W3C Trace Context, sections 3.2.2.1 to 3.2.2.4)."""
 
 CONTENT_TYPE = "application/cloudevents+json"
 
@@ -41,9 +44,10 @@ class Envelope(BaseModel):
     @classmethod
     def _broken_trace_is_no_trace(cls, value: object, handler: object) -> str | None:
         try:
-            return handler(value) if callable(handler) else None
+            trace = handler(value) if callable(handler) else None
         except ValueError:  # tracing must never refuse a notice
             return None
+        return trace if isinstance(trace, str) and not _NO_TRACE.match(trace) else None
 
     @field_validator("data")
     @classmethod

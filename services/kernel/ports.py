@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from services.kernel.domain.replies import Phase as Phase  # noqa: PLC0414 -- part of this port
+from services.kernel.domain.trace import SpanContext
 
 # --- the broker -------------------------------------------------------------------------------------------------------
 
@@ -137,6 +138,45 @@ class Mailer(Protocol):
 
     async def close(self) -> None:
         """QUIT what is idle and close everything. Never raises."""
+
+
+# --- tracing ----------------------------------------------------------------------------------------------------------
+
+SpanKind = Literal["internal", "server", "client", "producer", "consumer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What was done, from when to when (nanoseconds since 1970), within which trace. Attributes never hold content.
+
+    `fault` names the kind of fault that it ended with, as a class or a code; empty: it ended well.
+    """
+
+    name: str
+    kind: SpanKind
+    context: SpanContext
+    parent: SpanContext | None
+    began: int
+    ended: int
+    attributes: Mapping[str, str | int | bool]
+    links: tuple[SpanContext, ...] = ()
+    fault: str = ""
+
+
+class Tracer(Protocol):
+    """Where spans go. It never raises, never waits, and is not missed where it is away."""
+
+    def fresh(self) -> SpanContext:
+        """The first span of a trace of its own."""
+
+    def samples(self, trace_id: str, parent: SpanContext | None) -> bool:
+        """Whether a trace is recorded here, given what the span said that it goes on from."""
+
+    def record(self, spans: Sequence[Span]) -> None:
+        """Keep spans that have ended, those of traces that are recorded; they are sent later."""
+
+    def close(self, seconds: float) -> None:
+        """Send what is kept, for so many seconds at most."""
 
 
 # --- ids --------------------------------------------------------------------------------------------------------------

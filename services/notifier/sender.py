@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from services.kernel.runtime.publishing import publish_unsent
 from services.notifier.alert import AlertSkeleton, message_id
 from services.notifier.handler import Claim
 from services.notifier.settle import Settled, Settler, judged
+from services.notifier.spans import handed_over
 
 log = structlog.get_logger()
 _PERMANENT = 5
@@ -85,12 +87,13 @@ class Sender:
 
     async def _drive(self) -> None:
         while (claim := await self._claims.get()) is not None:
+            began = time.time_ns()
             try:
                 reply = await self._mailer.send(self._stationery.mail(claim))
             except Exception as error:  # a fault of ours: the lease runs out, and relay has it looked at
                 log.exception("alert.unsent", notice_id=str(claim.notice_id), exc_info=error)
             else:
-                await self._replies.put(judged(claim, reply))
+                await self._replies.put(judged(claim, reply, began=began, ended=time.time_ns()))
 
     async def _settle_all(self) -> None:
         ended = False
@@ -142,6 +145,7 @@ class Sender:
             changes: list[Change] = []
             for settled in gathered:
                 notice_id = settled.claim.notice_id
+                handed_over(settled, notices[notice_id])
                 made = self._settler.settle(
                     settled, notices[notice_id], clock, notice_id in opened, sanctions.get(notice_id), braked=braked
                 )

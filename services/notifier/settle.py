@@ -40,16 +40,18 @@ _ATTEMPT_STATE = {
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """An attempt, what was said to it, and what that means."""
+    """An attempt, what was said to it, and what that means; begun and ended in nanoseconds since 1970."""
 
     claim: Claim
     reply: SmtpReply
     judgement: Judgement
+    began: int = 0
+    ended: int = 0
 
 
-def judged(claim: Claim, reply: SmtpReply) -> Settled:
+def judged(claim: Claim, reply: SmtpReply, *, began: int = 0, ended: int = 0) -> Settled:
     """Judge one reply."""
-    return Settled(claim, reply, judge_reply(reply.phase, reply.code, reply.enhanced, reply.text))
+    return Settled(claim, reply, judge_reply(reply.phase, reply.code, reply.enhanced, reply.text), began, ended)
 
 
 @dataclass(frozen=True, slots=True)

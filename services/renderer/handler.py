@@ -24,11 +24,13 @@ from services.kernel.domain.chain import GENESIS, Fact, Json, NotCanonical, cano
 from services.kernel.domain.changes import Change, ContentStored, FactAppended, NoticeInserted
 from services.kernel.domain.library import Library
 from services.kernel.domain.notice import Channel, Event, Notice, Origin, State, move
+from services.kernel.domain.trace import parse
 from services.kernel.ledger import Clock, KnownRequest, RendererFacts
 from services.kernel.ports import Ids
 from services.kernel.runtime.decision import Decision, Quiet, announce, dead, done, later, refused
 from services.kernel.runtime.items import Item
 from services.kernel.runtime.judgement.request import Sender, Terms, difference, is_stranger, judge, judge_unread
+from services.kernel.runtime.tracing import traceparent_of
 from services.renderer.texts import PreparedText, Rendered, prepare
 
 Pair = tuple[str, str]
@@ -85,7 +87,7 @@ class Renderer(Quiet):
         if known is not None and is_stranger(self._library, sender):
             known = None  # who asks may not see it; the judgement below refuses
         if known is not None and known.notice.data_hash == hashed:
-            return done(_accepted(known.notice, known.content_hash, envelope))  # upstream may have missed the answer
+            return done(_accepted(known.notice, known.content_hash))  # upstream may have missed the answer
         terms = judge(self._library, sender, request, clock.legal)
         if known is not None or isinstance(terms, list):
             reasons = [*_differences(known, envelope), *(terms if isinstance(terms, list) else ())]
@@ -119,7 +121,7 @@ class Renderer(Quiet):
             rendered.content_hash,
         )
         changes: list[Change] = [NoticeInserted(notice), content, *(FactAppended(fact) for fact in facts)]
-        return done(*changes, _accepted(notice, rendered.content_hash, envelope))
+        return done(*changes, _accepted(notice, rendered.content_hash))
 
     def _prepare(self, regime: str, name: str, version: str, language: str) -> PreparedText:
         return prepare(self._library.template(regime, name, version), language)
@@ -218,6 +220,7 @@ def _notice(
         asked_reason=period.reason if period else None,
         asked_approver=period.approver if period else None,
         respond_by=request.respond_by,
+        traceparent=given.traceparent if (given := parse(envelope.traceparent)) else None,
     )
 
 
@@ -239,7 +242,7 @@ def _asked(envelope: Envelope, request: NoticeRequestedV1, hashed: bytes) -> dic
     return asked
 
 
-def _accepted(notice: Notice, content_hash: bytes, cause: Envelope) -> Change:
+def _accepted(notice: Notice, content_hash: bytes) -> Change:
     """The answer to the request; the same id each time that it is given."""
     told = NoticeAcceptedV1(
         notice_id=notice.notice_id,
@@ -249,13 +252,14 @@ def _accepted(notice: Notice, content_hash: bytes, cause: Envelope) -> Change:
         template_hash=notice.template_hash.hex(),
         content_hash=content_hash.hex(),
     )
+    event_id = f"{notice.notice_id}:1"
     return announce(
         "notice.accepted.v1",
         told,
-        event_id=f"{notice.notice_id}:1",
+        event_id=event_id,
         notice_id=notice.notice_id,
         sequence=1,
-        cause=cause,
+        traceparent=traceparent_of(notice, event_id),
         trial=notice.trial,
         to=notice.source,
     )

@@ -63,6 +63,7 @@ class Notice:
     `asked_*` is an approved shorter period, `respond_by` a fixed date that upstream asked for.
     `told` counts the events that upstream was told of it.
     `seq` and `chain_head` are the number and the SHA-256 of the last event in its evidence chain.
+    `traceparent` is what upstream gave with its request (W3C Trace Context): no part of the law.
     """
 
     notice_id: UUID
@@ -102,6 +103,7 @@ class Notice:
     asked_approver: str | None = None
     respond_by: date | None = None
     told: int = 0
+    traceparent: str | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Notice:

@@ -13,6 +13,8 @@ from services.kernel.domain.outcome import DeadLetter, Done, Refused, Retry
 from services.kernel.ledger import Failure, Finished, Ledger, LedgerRerun, LedgerUnavailable, Transaction, Unsent
 from services.kernel.runtime.decision import Decision, Handler, NotNow
 from services.kernel.runtime.items import Item
+from services.kernel.runtime.spans import item_failed, items_done
+from services.kernel.runtime.tracing import told
 
 log = structlog.get_logger()
 _RERUNS = 10
@@ -44,6 +46,7 @@ async def _commit(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> li
         known = await tx.already(handler.consumer, [item.key for item in items])
         fresh = list({(item.key, item.user): item for item in items if item.key not in known}.values())
         decisions = await _decide(handler, tx, fresh)
+        items_done(handler.consumer, fresh, decisions)
         unsent = await tx.write([change for decision in decisions for change in decision.changes])
         again = [Finished(item.key, Done(), item.failed_id) for item in items if item.key in known and item.failed_id]
         await tx.finish(
@@ -85,6 +88,9 @@ async def _record(ledger: Ledger, handler: Handler, item: Item, error: Exception
         failure = failure_of(item, made)
         if failure is None:
             raise TypeError(f"{handler.consumer} says that a broken item is {made.outcome}") from error
+        if told() is not None:
+            given = await tx.traces([item.notice_id]) if item.notice_id else {}
+            item_failed(handler.consumer, item, next(iter(given.values()), None), error)
         await tx.write(made.changes)
         await tx.finish(handler.consumer, [], [replace(failure, error=type(error).__name__, stack=stack)])
 

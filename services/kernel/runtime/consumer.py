@@ -15,6 +15,7 @@ from services.kernel.runtime.decision import Handler, NotNow
 from services.kernel.runtime.items import FAILED_ID, Item, failed_id_of, items_of
 from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.publishing import publish_unsent
+from services.kernel.runtime.tracing import around
 
 log = structlog.get_logger()
 _PAUSE = 1.0
@@ -67,10 +68,13 @@ class Consumer:
 
     async def _work(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
         """A redelivered message may have killed its last worker, and a retried one failed before: each runs alone."""
+        queue = f"duly.{self.handler.consumer}"
         for group in _groups(deliveries):
-            await self._begin_again(group[0])
-            await self._run(group)
-            await subscription.settle(group)
+            with around("process", queue, len(group)):
+                await self._begin_again(group[0])
+                await self._run(group)
+                with around("ack", queue, len(group)):
+                    await subscription.settle(group)
 
     async def _begin_again(self, first: Delivery) -> None:
         """Mark who is in work, before the work: only so can it be told from its neighbours if this process dies too."""

@@ -106,11 +106,12 @@ class Quiet:
 
 def announce(
     kind: str, message: Message, *, event_id: str, notice_id: UUID | None = None, sequence: int | None = None,
-    cause: Envelope | None = None, trial: bool = False, to: str | None = None,
+    cause: Envelope | None = None, trial: bool = False, to: str | None = None, traceparent: str | None = None,
 ) -> Announced:  # fmt: skip
     """An event for the outbox: `event_id` is the same however often it is told, `sequence` its number of its notice.
 
-    `to` is the upstream that it is for; None for what workers tell each other.
+    `to` is the upstream that it is for; None for what workers tell each other. `traceparent` is the trace of the notice
+    that it is about; without one, that of its cause.
     """
     attributes = {
         "specversion": "1.0",
@@ -120,7 +121,7 @@ def announce(
         "subject": None if notice_id is None else str(notice_id),
         "datacontenttype": "application/json",
         "sequence": None if sequence is None else str(sequence),
-        "traceparent": cause.traceparent if cause else None,
+        "traceparent": traceparent or (cause.traceparent if cause else None),
         "trial": trial,
     }
     present = {name: value for name, value in attributes.items() if value is not None}

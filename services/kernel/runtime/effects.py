@@ -26,6 +26,7 @@ from services.kernel.domain.holds import HoldKind
 from services.kernel.domain.notice import Event, Notice, move
 from services.kernel.ledger import StandingSanction
 from services.kernel.runtime.decision import announce
+from services.kernel.runtime.tracing import traceparent_of
 
 _REASON_MOST = 1000
 
@@ -57,14 +58,15 @@ class Writing:
     def tell(self, kind: str, message: Message) -> None:
         """Tell upstream of the fact that was appended last; what is told of a notice is numbered without a gap."""
         self.notice = self.notice.but(told=self.notice.told + 1)
+        event_id = f"{self.notice.notice_id}:{self.notice.seq}"
         self.changes.append(
             announce(
                 kind,
                 message,
-                event_id=f"{self.notice.notice_id}:{self.notice.seq}",
+                event_id=event_id,
                 notice_id=self.notice.notice_id,
                 sequence=self.notice.told,
-                cause=self.cause,
+                traceparent=traceparent_of(self.notice, event_id),
                 trial=self.notice.trial,
                 to=self.notice.source,
             ),

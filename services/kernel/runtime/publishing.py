@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from schemas.catalogue import EXCHANGE
 from services.kernel.ledger import Ledger, Unsent
 from services.kernel.ports import Broker, Outgoing
+from services.kernel.runtime.tracing import around
 
 
 async def publish_unsent(broker: Broker, ledger: Ledger, unsent: Sequence[Unsent]) -> int:
@@ -18,7 +20,8 @@ async def publish_unsent(broker: Broker, ledger: Ledger, unsent: Sequence[Unsent
     waiting = list(unsent)
     while waiting:
         wave, rest = _first_of_each(waiting)
-        got = await broker.publish([Outgoing(row.outbox_id, row.type, row.body) for row in wave])
+        with around("send", EXCHANGE, len(wave)):
+            got = await broker.publish([Outgoing(row.outbox_id, row.type, row.body) for row in wave])
         await ledger.sent(sorted(got))
         confirmed += len(got)
         held = {row.notice_id for row in wave if row.outbox_id not in got}

@@ -185,6 +185,23 @@ class WorkerSettings(Settings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias="DULY_LOG_LEVEL")
 
 
+class TracingSettings(Settings):
+    """Whether this process is traced. Everything else is said by the standard variables, `OTEL_*`.
+
+    `disabled` is the standard's own word against it. `queue`: spans kept at most while they wait to be sent.
+    """
+
+    tracing: Literal["on", "off"] = Field("off", validation_alias="DULY_TRACING")
+    disabled: bool = Field(default=False, validation_alias="OTEL_SDK_DISABLED")
+    protocol: Literal["http/protobuf"] = Field("http/protobuf", validation_alias="OTEL_EXPORTER_OTLP_PROTOCOL")
+    queue: int = Field(20_000, ge=1, validation_alias="OTEL_BSP_MAX_QUEUE_SIZE")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether spans are made."""
+        return self.tracing == "on" and not self.disabled
+
+
 class LibrarySettings(Settings):
     """The library of regimes, notice types and texts. None: the one that comes with Duly."""
 

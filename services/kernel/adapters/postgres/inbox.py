@@ -16,6 +16,7 @@ from services.kernel.domain.notice import State
 from services.kernel.ledger.inbox import Answer, InboxTransaction, Listed, Opened, Upload, UploadDone
 from services.kernel.ledger.people import ActsFor
 from services.kernel.ports import Ids
+from services.kernel.runtime.tracing import transaction
 
 _LAST = UUID(int=(1 << 128) - 1)
 _LISTED = tuple(Listed.__dataclass_fields__)
@@ -103,8 +104,9 @@ class PostgresInbox:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[InboxTransaction]:
         """See the port."""
-        async with in_our_words(), self._pool.acquire() as connection, connection.transaction():
-            yield PostgresInboxTransaction(connection, self._ids)
+        with transaction():
+            async with in_our_words(), self._pool.acquire() as connection, connection.transaction():
+                yield PostgresInboxTransaction(connection, self._ids)
 
 
 def _listed(row: asyncpg.Record) -> Listed:

@@ -13,6 +13,7 @@ from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.transaction import PostgresTransaction
 from services.kernel.ledger import Transaction
 from services.kernel.ports import Ids
+from services.kernel.runtime.tracing import transaction
 
 
 class PostgresLedger:
@@ -34,8 +35,9 @@ class PostgresLedger:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
         """See the port."""
-        async with in_our_words(), self.pool.acquire() as connection, connection.transaction():
-            yield PostgresTransaction(connection, self._ids)
+        with transaction():
+            async with in_our_words(), self.pool.acquire() as connection, connection.transaction():
+                yield PostgresTransaction(connection, self._ids)
 
     async def sent(self, outbox_ids: Sequence[int]) -> None:
         """See the port."""

@@ -10,7 +10,8 @@ import asyncpg
 from services.kernel.domain.notice import Channel, Notice, Origin, State
 from services.kernel.ledger import Attempt, RawEvidence
 
-NOTICE_COLUMNS = tuple(Notice.__dataclass_fields__)
+NOTICE_COLUMNS = tuple(name for name in Notice.__dataclass_fields__ if name != "traceparent")
+"""The table's; the trace has a table of its own."""
 
 
 def notice(record: asyncpg.Record) -> Notice:
@@ -19,6 +20,7 @@ def notice(record: asyncpg.Record) -> Notice:
     values["state"] = State(values["state"])
     values["channel"] = Channel(values["channel"])
     values["origin"] = Origin(values["origin"])
+    values["traceparent"] = record.get("traceparent")
     return Notice.of(values)
 
 

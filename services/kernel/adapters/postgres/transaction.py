@@ -32,6 +32,7 @@ from services.kernel.ledger import (
     StandingSanction,
     Unsent,
 )
+from services.kernel.runtime import tracing
 
 
 class PostgresTransaction(RelayReads, WebhookReads):
@@ -44,7 +45,14 @@ class PostgresTransaction(RelayReads, WebhookReads):
 
     async def lock(self, notice_ids: Iterable[UUID]) -> dict[UUID, Notice]:
         """See the port."""
-        return {row["notice_id"]: rows.notice(row) for row in await self._all("notice_lock", list(notice_ids))}
+        found = {row["notice_id"]: rows.notice(row) for row in await self._all("notice_lock", list(notice_ids))}
+        if (told := tracing.told()) is not None:
+            told.saw(found)
+        return found
+
+    async def traces(self, notice_ids: Iterable[UUID]) -> dict[UUID, str]:
+        """See the port."""
+        return {row["notice_id"]: row["traceparent"] for row in await self._all("notice_traces", list(notice_ids))}
 
     async def already(self, consumer: str, keys: Sequence[ItemKey]) -> set[ItemKey]:
         """See the port."""
@@ -53,6 +61,8 @@ class PostgresTransaction(RelayReads, WebhookReads):
 
     async def write(self, changes: Sequence[Change]) -> list[Unsent]:
         """See the port."""
+        if (told := tracing.told()) is not None:
+            told.wrote(changes)
         return await write(self._connection, changes)
 
     async def store(self, evidence: Sequence[EvidenceStored]) -> set[UUID]:
@@ -65,11 +75,13 @@ class PostgresTransaction(RelayReads, WebhookReads):
 
     async def known_requests(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], KnownRequest]:
         """See the port."""
-        found = await self._all("notice_known_requests", *_columns(pairs))
-        return {
+        known = {
             (row["source"], row["source_ref"]): KnownRequest(rows.notice(row), row["request"], row["content_hash"])
-            for row in found
+            for row in await self._all("notice_known_requests", *_columns(pairs))
         }
+        if (told := tracing.told()) is not None:
+            told.saw({each.notice.notice_id: each.notice for each in known.values()})
+        return known
 
     async def attempts(self, notice_ids: Iterable[UUID]) -> dict[UUID, list[Attempt]]:
         """See the port."""

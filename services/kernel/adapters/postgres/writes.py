@@ -35,6 +35,7 @@ MOST_AT_ONCE = 32 << 20
 """Bytes of evidence in one statement: driver and server hold a statement several times, and none over 1 GiB."""
 CONTENT_COLUMNS = tuple(field.name for field in fields(ContentStored))
 EVENT_COLUMNS = ("notice_id", "seq", "kind", "at", "actor", "data", "digest")
+TRACE_COLUMNS = ("notice_id", "traceparent")
 _INSERTED = attrgetter(*NOTICE_COLUMNS)
 _SAVED = attrgetter(*SAVED_COLUMNS)
 _CONTENT = attrgetter(*CONTENT_COLUMNS)
@@ -67,8 +68,10 @@ async def _copy(connection: Link, table: str, columns: Sequence[str], rows: Sequ
 
 
 async def _insert_notices(connection: Link, inserted: Sequence[Change]) -> None:
-    rows = [_INSERTED(change.notice) for change in inserted if isinstance(change, NoticeInserted)]
-    await _copy(connection, "notice", NOTICE_COLUMNS, rows)
+    notices = [change.notice for change in inserted if isinstance(change, NoticeInserted)]
+    await _copy(connection, "notice", NOTICE_COLUMNS, [_INSERTED(notice) for notice in notices])
+    traces = [(notice.notice_id, notice.traceparent) for notice in notices if notice.traceparent]
+    await _copy(connection, "notice_trace", TRACE_COLUMNS, traces)
 
 
 async def _save_notices(connection: Link, saved: Sequence[Change]) -> None:

@@ -16,7 +16,8 @@ WHERE notice.notice_id = u.notice_id;
 
 -- name: notice_lock
 -- Lock notices in id order, so that no two batches wait for each other in a ring.
-SELECT * FROM notice WHERE notice_id = ANY($1::uuid[]) ORDER BY notice_id FOR NO KEY UPDATE;
+SELECT *, (SELECT t.traceparent FROM notice_trace t WHERE t.notice_id = notice.notice_id) AS traceparent
+FROM notice WHERE notice_id = ANY($1::uuid[]) ORDER BY notice_id FOR NO KEY UPDATE;
 
 -- name: notice_find
 -- The notices of these (source, source_ref).
@@ -25,9 +26,15 @@ JOIN unnest($1::text[], $2::text[]) AS u(source, source_ref) ON n.source = u.sou
 
 -- name: notice_known_requests
 -- Notices that were requested before, with the request as it was.
-SELECT n.*, c.request::text AS request, c.content_hash FROM notice n
+SELECT n.*, c.request::text AS request, c.content_hash,
+       (SELECT t.traceparent FROM notice_trace t WHERE t.notice_id = n.notice_id) AS traceparent
+FROM notice n
 JOIN unnest($1::text[], $2::text[]) AS u(source, source_ref) ON n.source = u.source AND n.source_ref = u.source_ref
 JOIN notice_content c ON c.notice_id = n.notice_id;
+
+-- name: notice_traces
+-- The traces that upstream gave for these notices.
+SELECT notice_id, traceparent FROM notice_trace WHERE notice_id = ANY($1::uuid[]);
 
 -- name: notice_opened
 -- Those whose content the recipient has viewed.
