@@ -109,6 +109,17 @@ def library() -> Library:
     return load()
 
 
+def known_kind(kind: str) -> None:
+    """Let a kind of sanction pass that some regime has.
+
+    Raises:
+        Fault: none has it.
+    """
+    kinds = sorted({name for _, name in library().caps_an_hour})
+    if kind not in kinds:
+        raise Fault(f"there is no sanction of the kind {kind!r}", "", f"known: {', '.join(kinds)}", code=Exit.USAGE)
+
+
 # --- values on a screen -----------------------------------------------------------------------------------------------
 
 

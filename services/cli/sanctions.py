@@ -8,11 +8,24 @@ from uuid import UUID
 
 from cyclopts import App, Parameter
 
-from services.cli import screen
-from services.cli.desk import By, Most, Why, at_desk, done, library, minute, named, plain, said, short, show_rows, when
+from services.cli import brake_batches, screen
+from services.cli.desk import (
+    By,
+    Most,
+    Why,
+    at_desk,
+    done,
+    known_kind,
+    minute,
+    named,
+    plain,
+    said,
+    short,
+    show_rows,
+    when,
+)
 from services.cli.options import Json
 from services.cli.screen import Column
-from services.kernel.runtime.fault import Exit, Fault
 
 if TYPE_CHECKING:
     from services.kernel.adapters.postgres.desk import PostgresDesk
@@ -26,14 +39,16 @@ COLUMNS = (
     Column("waits for", fold=True),
 )  # fmt: skip
 BRAKES = (
-    Column("kind"), Column("brake"), Column("fired in an hour", number=True), Column("cap", number=True),
-    Column("last change", fold=True),
+    Column("kind"), Column("brake"), Column("holds", number=True), Column("fired in an hour", number=True),
+    Column("cap", number=True), Column("last change", fold=True),
 )  # fmt: skip
+CHANGES = (Column("when"), Column("brake"), Column("change"), Column("by", fold=True), Column("reason", fold=True))
 State = Literal["proposed", "fired", "dropped", "reversal_required", "upheld", "rescinded"]
 Sanction = Annotated[str, Parameter(help="A sanction: its id, or how the id ends.")]
 Kind = Annotated[str, Parameter(help="A kind of sanction, such as registration.cancel.")]
 
 app = App(name="sanctions", help="See, stop and decide sanctions.")
+app.command(brake_batches.app)
 
 
 @app.command(name="list")
@@ -68,6 +83,8 @@ def _waits(row: Row) -> str:
         return f"a person to rescind or uphold: {row['reversal_reason']}"
     if row["state"] != "proposed":
         return ""
+    if row["word"] == "decline":
+        return f"the gate to close it: declined by {row['word_by']}"
     codes = row["waiting_for"] if isinstance(row["waiting_for"], list) else []
     until = f" (looks again {minute(row['look_again_at'])})" if row["look_again_at"] else ""
     return ", ".join(code.replace("_", " ") for code in codes) + until
@@ -110,7 +127,7 @@ def brakes(*, json: Json = False) -> None:
         return
     cells = (
         (
-            row["kind"], "stopped" if row["stopped"] else "off", row["fired_last_hour"],
+            row["kind"], "stopped" if row["stopped"] else "off", row["held"], row["fired_last_hour"],
             "the regime's" if row["cap_per_hour"] is None else row["cap_per_hour"],
             f"{minute(row['changed_at'])} {row['changed_by']}: {row['reason']}",
         )
@@ -132,7 +149,7 @@ def release(kind: Kind, /, *, reason: Why, by: By = "", json: Json = False) -> N
 
 
 def _switch(kind: str, word: Word, *, stopped: bool, json: bool) -> None:
-    _known(kind)
+    known_kind(kind)
 
     async def work(desk: PostgresDesk) -> None:
         async with desk.begin() as tx:
@@ -155,7 +172,7 @@ def cap(
     json: Json = False,
 ) -> None:
     """Set how many of a kind may fire in an hour."""
-    _known(kind)
+    known_kind(kind)
     word, most = said(by, reason), None if an_hour < 0 else an_hour
 
     async def work(desk: PostgresDesk) -> None:
@@ -167,10 +184,31 @@ def cap(
     done(f"{kind}: {shown}, by {word.by}'s word", {"kind": kind, "cap_per_hour": most}, json=json)
 
 
-def _known(kind: str) -> None:
-    kinds = sorted({name for _, name in library().caps_an_hour})
-    if kind not in kinds:
-        raise Fault(f"there is no sanction of the kind {kind!r}", "", f"known: {', '.join(kinds)}", code=Exit.USAGE)
+@app.command
+def history(
+    *,
+    kind: Annotated[str, Parameter(help="Of this kind of sanction only.")] = "",
+    limit: Most = 50,
+    json: Json = False,
+) -> None:
+    """List what was done with the brakes, newest first, the brake on all mail among them."""
+
+    async def work(desk: PostgresDesk) -> list[Row]:
+        return await desk.brake_changes(kind=kind or None, most=limit)
+
+    rows = at_desk(work)
+    if json:
+        show_rows(rows)
+    else:
+        screen.table(CHANGES, map(_change_cells, rows), empty="No brake was ever used.")
+
+
+def _change_cells(row: Row) -> tuple[object, ...]:
+    if row["change"] == "capped":
+        what = "cap: the regime's" if row["cap_per_hour"] is None else f"cap: {row['cap_per_hour']} an hour"
+    else:
+        what = str(row["change"])
+    return minute(row["changed_at"]), row["kind"] or "all mail", what, row["changed_by"], row["reason"]
 
 
 @app.command
@@ -187,6 +225,14 @@ def approve(sanction: Sanction, /, *, reason: Why, by: By = "", json: Json = Fal
     from services.kernel.runtime.desk_sanctions import approve as act  # noqa: PLC0415 -- heavy
 
     _act(act, sanction, said(by, reason), "approved; the gate decides when it fires", json=json)
+
+
+@app.command
+def decline(sanction: Sanction, /, *, reason: Why, by: By = "", json: Json = False) -> None:
+    """Decide that a discretionary sanction shall not fire; the notice is then closed."""
+    from services.kernel.runtime.desk_sanctions import decline as act  # noqa: PLC0415 -- heavy
+
+    _act(act, sanction, said(by, reason), "declined; the gate closes the notice", json=json)
 
 
 @app.command

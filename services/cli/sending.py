@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from services.kernel.adapters.postgres.desk import PostgresDesk
     from services.kernel.adapters.postgres.desk_reads import Row
 
-app = App(name="sending", help="See and release the brake that stops all mail.")
+app = App(name="sending", help="See, use and release the brake that stops all mail.")
 
 
 @app.command
@@ -36,6 +36,21 @@ def show(*, json: Json = False) -> int:
     else:
         screen.line("mail may leave", screen.GOOD)
     return Exit.NO if row["is_on"] else Exit.OK
+
+
+@app.command
+def stop(*, reason: Why, by: By = "", json: Json = False) -> None:
+    """Let no mail leave until a person releases it."""
+    word = said(by, reason)
+
+    async def work(desk: PostgresDesk) -> bool:
+        was = bool((await desk.sending())["is_on"])
+        async with desk.begin() as tx:
+            await tx.stop_sending(word)
+        return was
+
+    was = at_desk(work)
+    done(f"mail is stopped{', as before' if was else ''}; by {word.by}", {"was_stopped": was}, json=json)
 
 
 @app.command

@@ -194,7 +194,7 @@ async def test_upheld_sanction_stays_and_says_who_upheld_it(desk: PostgresDesk, 
     await demand(ledger, made, verdict="final")
     await uphold(desk, made.sanction_id, ALICE)
     assert (await notice_of(ledger, made.notice_id)).state is State.SANCTIONED
-    assert await told(ledger, made) == []
+    assert await told(ledger, made) == ["sanction.upheld.v1"]
     await assert_sound(desk, ledger, made, "sanction.upheld", ALICE.by)
     with pytest.raises(Fault, match="upheld already"):
         await rescind(desk, made.sanction_id, BOB)

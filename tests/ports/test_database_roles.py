@@ -54,8 +54,8 @@ STATEMENTS: Mapping[str, str] = {
     "desk_sanction_sign desk_outbox reversal_decide hold_lift hold_place deadline_set evidence_judge "
     "evidence_insert access_record desk_answer waiting "
     "brake_lock desk_brake_waits_lock desk_brakes desk_brake_changes desk_sanction_decline desk_batch_held "
-    "desk_batch_keep desk_batch_lock desk_batch_standing desk_batch_judge desk_batch_waits_lock desk_batch_say desk_batch_end "
-    "desk_batch_wake desk_batches desk_batch_items desk_batch_judgements gate_facts",
+    "desk_batch_keep desk_batch_lock desk_batch_standing desk_batch_judge desk_batch_waits_lock desk_batch_say "
+    "desk_batch_end desk_batch_wake desk_batches desk_batch_items desk_batch_judgements gate_facts",
 }
 """What each does beyond what the processes below show of it."""
 

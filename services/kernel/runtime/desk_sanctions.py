@@ -9,6 +9,7 @@ from services.kernel.domain.changes import GateWoken, ReversalDecided
 from services.kernel.domain.notice import Event, Notice
 from services.kernel.runtime.desk import Desk, DeskFacts, SanctionCase, Word, locked, refusal
 from services.kernel.runtime.effects import Writing, ended
+from services.kernel.runtime.persons import same_person
 
 RESCINDED = "the sanction that rested on it was rescinded"
 
@@ -43,7 +44,7 @@ async def approve(desk: Desk, sanction_id: UUID, said: Word) -> SanctionCase:
             raise refusal("nobody has decided yet", "duly sanctions decide comes first")
         if case.approved_by:
             raise refusal(f"{case.approved_by} has approved already")
-        if case.decided_by.casefold() == said.by.casefold():
+        if same_person(case.decided_by, said.by):
             raise refusal(f"{case.decided_by} decided and may not approve too", "another person must approve")
         await tx.sign_sanction(sanction_id, case.decided_by, said.by)
         await _signed(tx, notice, case, "sanction.approved", said)
