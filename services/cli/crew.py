@@ -14,8 +14,10 @@ from services.cli.run import workers
 from services.kernel.adapters.embedded.house import House, open_house
 from services.kernel.adapters.library import LibraryFault
 from services.kernel.adapters.parts import Parts
+from services.kernel.adapters.postgres.alive import PostgresBeats
 from services.kernel.adapters.postgres.migrate import MigrationFault
 from services.kernel.ledger import LedgerUnavailable
+from services.kernel.runtime.alive import Alive
 from services.kernel.runtime.fault import Exit, Fault
 from services.kernel.runtime.program import Together
 
@@ -28,9 +30,9 @@ def crew(parts: Parts) -> Together:
     Raises:
         Fault: a worker's setting is missing or wrong.
     """
-    return Together(
-        "up", [importlib.import_module(f"services.{name}.__main__").build(parts) for name in sorted(workers())]
-    )
+    beats = PostgresBeats(parts.ledger.pool)
+    built = [importlib.import_module(f"services.{name}.__main__").build(parts) for name in sorted(workers())]
+    return Together("up", [Alive(worker, beats) for worker in built])
 
 
 def run_whole(work: Coroutine[object, object, T]) -> T:

@@ -47,6 +47,7 @@ def doctor(*, json: Json = False) -> int:
 def _settings() -> Iterator[Check]:
     """Every model of settings that any worker reads; the mail's are checked with the mail system."""
     from services.callbacks.settings import CallbacksSettings  # noqa: PLC0415 -- heavy
+    from services.console.settings import ConsoleOidcSettings, ConsoleSettings  # noqa: PLC0415 -- heavy
     from services.deadlines.settings import DeadlinesSettings  # noqa: PLC0415 -- heavy
     from services.inbox.settings import InboxSettings, OidcSettings  # noqa: PLC0415 -- heavy
     from services.intake.settings import IntakeSettings  # noqa: PLC0415 -- heavy
@@ -59,9 +60,10 @@ def _settings() -> Iterator[Check]:
 
     models: tuple[type[settings.Settings], ...] = (
         settings.DatabaseSettings, settings.BrokerSettings, settings.WorkerSettings, settings.LibrarySettings,
-        CallbacksSettings, DeadlinesSettings, InboxSettings, IntakeSettings, MailboxViewSettings, NotifierSettings,
-        RelaySettings, ResponsesSettings, WebhookSettings,
+        CallbacksSettings, ConsoleSettings, DeadlinesSettings, InboxSettings, IntakeSettings, MailboxViewSettings,
+        NotifierSettings, RelaySettings, ResponsesSettings, WebhookSettings,
         *([OidcSettings] if os.environ.get("DULY_INBOX_PORT") else []),
+        *([ConsoleOidcSettings] if os.environ.get("DULY_CONSOLE_PORT") else []),
     )  # fmt: skip
     sound = True
     for model in models:

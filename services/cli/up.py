@@ -79,7 +79,7 @@ def _said(house: House, given: frozenset[str], mails: int | None) -> list[tuple[
         "broker": "in memory" if "broker" in own else "DULY_BROKER_URL",
         "mail": _mail(house),
         **({"mails": f"http://{HOST}:{mails}/  (every mail; let one bounce)"} if mails else {}),
-        **({"inbox": inbox} if (inbox := _inbox()) else {}),
+        **_sites(),
         **{words: f"{os.environ[name]}  (invented; {name})" for name, words in _INVENTED.items() if name not in given},
         "signing key": f"{house.folder / 'keys'}  (made once)" if "DULY_TOKEN_KEYS" not in given else "DULY_TOKEN_KEYS",
         "schema": f"{len(house.applied)} migrations applied" if house.applied else "up to date",
@@ -89,15 +89,18 @@ def _said(house: House, given: frozenset[str], mails: int | None) -> list[tuple[
     return [(heading, screen.GOOD), *((f"  {name:<12} {text}", "") for name, text in parts.items())]
 
 
-def _inbox() -> str:
-    """Where the secure inbox is, if it is on."""
+def _sites() -> dict[str, str]:
+    """Where the secure inbox and the console are, if they are on."""
+    from services.console.settings import ConsoleSettings  # noqa: PLC0415 -- heavy
     from services.inbox.settings import InboxSettings  # noqa: PLC0415 -- heavy
     from services.kernel.runtime.settings import read  # noqa: PLC0415 -- heavy
 
-    inbox = read(InboxSettings)
-    if inbox.port is None:
-        return ""
-    return inbox.url or (f"http://{inbox.host}:{inbox.port}/" if inbox.port else "on any free port: see the log")
+    sites: dict[str, InboxSettings | ConsoleSettings] = {"inbox": read(InboxSettings), "console": read(ConsoleSettings)}
+    return {
+        name: site.url or (f"http://{site.host}:{site.port}/" if site.port else "on any free port: see the log")
+        for name, site in sites.items()
+        if site.port is not None
+    }
 
 
 def _mail(house: House) -> str:

@@ -19,7 +19,7 @@ from tests.web import gallery
 
 WORDS = {"kit": KIT / "words", "inbox": gallery.INBOX / "words", "gallery": gallery.KIT / "words"}
 LIBRARY = Path(__file__).parents[2] / "services" / "renderer" / "library"
-SAID_WHERE_THEY_ARISE = ("faults.", "problem.", "kind.", "month.")
+SAID_WHERE_THEY_ARISE = ("age.", "faults.", "problem.", "kind.", "month.")
 """Words whose keys come from the program, not from a template: the gallery does not show all of them."""
 EXHIBITS = [each for language in ("en", "cy") for each in gallery.exhibits(language)]
 

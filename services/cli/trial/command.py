@@ -32,14 +32,14 @@ def trial(
     once: Annotated[bool, Parameter(help="End by itself, without live table and advice.")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Write one JSON object a story.")] = False,
     stay: Annotated[
-        bool | None, Parameter(help="Leave inbox and mailbox open, as in a terminal without --once or --json.")
+        bool | None, Parameter(help="Leave inbox, console and mailbox open, as in a terminal without --once or --json.")
     ] = None,
 ) -> int:
     """Play a day on a simulated clock through the real workers, and tell of each notice whether it ended as expected.
 
     A trial has a database, a broker and a mailbox of its own under ./var/trial; what DULY_DATABASE_URL, DULY_BROKER_URL
-    and DULY_SMTP_URL name is not touched. At the end inbox and mailbox can be visited, until Ctrl-C or SIGTERM.
-    Exits 0 if all ended as expected and every chain of evidence verifies.
+    and DULY_SMTP_URL name is not touched. At the end inbox, console and mailbox can be visited until Ctrl-C or
+    SIGTERM. Exits 0 if all ended as expected and every chain of evidence verifies.
     """
     from services.cli.crew import run_whole  # noqa: PLC0415 -- heavy
     from services.cli.trial.day import load_day  # noqa: PLC0415 -- heavy
@@ -68,7 +68,7 @@ async def _played(day: Day, file: Path, *, live: bool, advice: bool, as_json: bo
         if as_json:
             show.json_lines(outcomes)
             if stays:
-                screen.json_line({"inbox": stage.visitor.inbox, "mailbox": stage.mails})
+                screen.json_line({"inbox": stage.visitor.inbox, "console": stage.console, "mailbox": stage.mails})
         else:
             show.judgement(outcomes, day.days, time.monotonic() - began)
             if stays or advice:
@@ -96,6 +96,7 @@ def _opened(stage: Stage, outcomes: Sequence[Outcome]) -> dict[str, str]:
     return {
         "the inbox": f"{stage.visitor.inbox}  sign in as anybody",
         **({"to answer": names} if names else {}),
+        "the console": f"{stage.console}  sign in as one of each role",
         "the mailbox": f"{stage.mails}  every alert; let one bounce",
         "to stop": "Ctrl-C",
     }

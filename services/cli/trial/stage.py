@@ -32,7 +32,7 @@ _MOST_HOLDS = 100
 class Stage:
     """A house with its workers at work, seen and touched as the outside world would.
 
-    `visitor` goes to the secure inbox; `mails` is the address of the mailbox view.
+    `visitor` goes to the secure inbox; `mails` is the address of the mailbox view, `console` that of the console.
     """
 
     house: House
@@ -42,6 +42,7 @@ class Stage:
     reads: TrialReads
     visitor: Visitor
     mails: str
+    console: str
     working: asyncio.Task[None]
     _spoilt: dict[str, tuple[str, bytes, bytes]] = field(default_factory=dict)
 

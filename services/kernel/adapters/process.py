@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from services.kernel.adapters.parts import Parts, refuse_outside
+from services.kernel.adapters.postgres.alive import PostgresBeats
+from services.kernel.runtime.alive import Alive
 from services.kernel.runtime.consumer import Consumer
 from services.kernel.runtime.decision import Handler
 from services.kernel.runtime.health import Check
@@ -68,7 +70,8 @@ def run(name: str, opening: Callable[[str], Awaitable[Parts]], build: Callable[[
         parts = await opening(name)
         try:
             reaches = (read(BrokerSettings).address, os.environ.get("DULY_SMTP_URL"))
-            return await live(Guarded(build(parts), parts, reaches), parts.measures, parts.worker)
+            work = Alive(build(parts), PostgresBeats(parts.ledger.pool))
+            return await live(Guarded(work, parts, reaches), parts.measures, parts.worker)
         finally:
             await parts.close()
 

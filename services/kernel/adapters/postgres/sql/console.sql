@@ -26,3 +26,21 @@ SELECT * FROM (
 SELECT access_id, at, site, person, act, allowed, business_id, notice_id, detail FROM access_record
 WHERE ($1::text IS NULL OR person = $1) AND ($2::bigint IS NULL OR access_id < $2)
 ORDER BY access_id DESC LIMIT $3::integer;
+
+-- name: worker_beat
+-- A worker lives. Whoever fell silent more than a day ago is forgotten.
+WITH forgotten AS (DELETE FROM worker_alive WHERE beat_at < clock_timestamp() - interval '1 day')
+INSERT INTO worker_alive AS a (worker, instance, version, since, beat_at)
+VALUES ($1::text, $2::text, $3::text, clock_timestamp(), clock_timestamp())
+ON CONFLICT (worker, instance) DO UPDATE SET beat_at = excluded.beat_at, version = excluded.version,
+    since = CASE WHEN a.beat_at < clock_timestamp() - interval '1 minute' THEN excluded.since ELSE a.since END;
+
+-- name: worker_gone
+-- A worker has ended in good order.
+DELETE FROM worker_alive WHERE worker = $1::text AND instance = $2::text;
+
+-- name: console_workers
+-- Who says that they live, and who has fallen silent.
+SELECT worker, instance, version, since, clock_timestamp() - since AS up, clock_timestamp() - beat_at AS silent,
+       beat_at < clock_timestamp() - interval '30 seconds' AS is_silent
+FROM worker_alive ORDER BY worker, instance;
