@@ -46,9 +46,6 @@ GRANT INSERT ON notice_trace TO duly_renderer;
 -- Which workers live: each says so of itself.
 GRANT SELECT, INSERT, UPDATE, DELETE ON worker_alive TO duly_door;
 
--- Which workers live: each says so of itself.
-GRANT SELECT, INSERT, UPDATE, DELETE ON worker_alive TO duly_door;
-
 -- Every consumer of a queue: processed keys, failed items, and the standing of the evidence that they stand for.
 GRANT duly_door TO duly_consumer;
 GRANT SELECT, INSERT ON processed TO duly_consumer;
