@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,8 +11,8 @@ from services.cli import screen
 from services.cli.desk import all_named, at_desk
 from services.cli.export import Checked, check_export
 from services.cli.screen import Column
-from services.kernel.domain.proof import DayRoot, check_against_roots, check_notice, check_root
 from services.kernel.runtime.fault import Exit, Fault
+from services.kernel.runtime.proving import Findings, check_notices, check_roots, known_by, prove
 
 if TYPE_CHECKING:
     from services.kernel.adapters.postgres.desk import PostgresDesk
@@ -23,20 +21,6 @@ if TYPE_CHECKING:
 PAGE = 500
 COLUMNS = (Column("notice or root"), Column("what is wrong", fold=True))
 FIRST = UUID(int=0)
-
-
-@dataclass(slots=True)
-class Findings:
-    """What was checked, and what is wrong with what."""
-
-    notices: int = 0
-    facts: int = 0
-    roots: int = 0
-    faults: list[tuple[str, str]] = field(default_factory=list)
-
-    def add(self, whose: object, problems: Sequence[str]) -> None:
-        """Note what is wrong with a notice or a root."""
-        self.faults += [(str(whose), problem) for problem in problems]
 
 
 def verify(notices: Sequence[str], *, everything: bool, file: Path | None, json: bool) -> int:
@@ -48,28 +32,19 @@ def verify(notices: Sequence[str], *, everything: bool, file: Path | None, json:
 
     async def work(desk: PostgresDesk) -> Findings:
         async with desk.snapshot():
-            return await (_all(desk) if everything else _some(desk, notices))
+            return await (_all(desk) if everything else prove(desk, await all_named(desk, "notice", notices)))
 
     return _tell(at_desk(work), json=json)
 
 
-async def _some(desk: PostgresDesk, texts: Sequence[str]) -> Findings:
-    found = Findings()
-    notices = await desk.notices_named(await all_named(desk, "notice", texts))
-    chains = await desk.chains([notice.notice_id for notice in notices])
-    roots = await desk.roots({fact.at.date() for facts in chains.values() for fact in facts})
-    _check_roots(found, roots)
-    await _check(desk, found, notices, roots, _known(roots))
-    return found
-
-
 async def _all(desk: PostgresDesk) -> Findings:
     found, roots = Findings(), await desk.roots()
-    _check_roots(found, roots)
-    known = _known(roots)
+    check_roots(found, roots)
+    known = known_by(roots)
     with screen.progress("checking", await desk.count_notices()) as advance:
         async for notices in _pages(desk):
-            await _check(desk, found, notices, roots, known)
+            chains = await desk.chains([notice.notice_id for notice in notices])
+            check_notices(found, notices, chains, roots, known)
             advance(len(notices))
     for notice_id in {*known, *await desk.orphans()}:
         found.add(notice_id, ["there is evidence of it, or a root knows it, but the notice is gone"])
@@ -81,39 +56,6 @@ async def _pages(desk: PostgresDesk) -> AsyncIterator[list[Notice]]:
     while notices := await desk.notices_after(last, PAGE):
         yield notices
         last = notices[-1].notice_id
-
-
-def _known(roots: Sequence[DayRoot]) -> dict[UUID, dict[date, bytes]]:
-    """What the roots know, by notice."""
-    known: dict[UUID, dict[date, bytes]] = {}
-    for root in roots:
-        for notice_id, digest in root.heads:
-            known.setdefault(notice_id, {})[root.day] = digest
-    return known
-
-
-def _check_roots(found: Findings, roots: Sequence[DayRoot]) -> None:
-    for root in roots:
-        found.roots += 1
-        found.add(f"root of {root.day}", check_root(root))
-
-
-async def _check(
-    desk: PostgresDesk,
-    found: Findings,
-    notices: Sequence[Notice],
-    roots: Sequence[DayRoot],
-    known: dict[UUID, dict[date, bytes]],
-) -> None:
-    """Check some notices; what the roots know of them is taken out of `known`."""
-    rooted = {root.day for root in roots}
-    chains = await desk.chains([notice.notice_id for notice in notices])
-    for notice in notices:
-        facts = chains[notice.notice_id]
-        found.notices += 1
-        found.facts += len(facts)
-        found.add(notice.notice_id, check_notice(facts, notice.chain_head, notice.state))
-        found.add(notice.notice_id, check_against_roots(facts, rooted, known.pop(notice.notice_id, {})))
 
 
 def _tell(found: Findings, *, json: bool) -> int:
