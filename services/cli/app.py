@@ -46,6 +46,8 @@ app.command("services.cli.evidence:app", name="evidence", group=LOOK, help="See 
 app.command("services.cli.dead_letters:app", name="dead-letters", group=LOOK, help="See, mend and replay what failed.")
 app.command("services.cli.sending:app", name="sending", group=LOOK, help="See and release the brake on all mail.")
 app.command("services.cli.webhooks:app", name="webhooks", group=LOOK, help="Upstreams that are told by webhook.")
+app.command("services.cli.retention:app", name="retention", group=LOOK, help="What is kept, why, and for how long.")
+app.command("services.cli.subject:app", name="subject", group=LOOK, help="Everything that is kept about a business.")
 app.command("services.cli.addresses:app", name="addresses", group=LOOK, help="Addresses that must not be written to.")
 app.command("services.cli.bounces:app", name="bounces", group=LOOK, help="Tell what mail that came back means.")
 app.command("services.cli.keys:app", name="keys", group=PREPARE, help="Make API keys for upstreams over HTTP.")

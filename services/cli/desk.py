@@ -65,7 +65,7 @@ async def named(desk: PostgresDesk, what: str, text: str) -> UUID:
         Fault: there is none, or more than one.
     """
     found = await desk.find(what, text.strip())
-    kind = {"dead": "dead letter", "evidence": "piece of evidence"}.get(what, what)
+    kind = {"dead": "dead letter", "evidence": "piece of evidence", "legal_hold": "legal hold"}.get(what, what)
     if not found:
         raise Fault(f"there is no {kind} {text!r}", "", "give its id, or how the id ends", code=Exit.NO)
     if len(found) > 1:

@@ -90,6 +90,32 @@ class ErasingFacts(Locks, Protocol):
         """Erase settled content that names no notice and is older than so many days; how many pieces, by kind."""
 
 
+class RetentionActs(ErasingFacts, Protocol):
+    """What named persons do about retention."""
+
+    async def legal_hold_turn(self) -> None:
+        """Place or lift a legal hold, alone; what is being erased is finished first."""
+
+    async def legal_hold(self, legal_hold_id: UUID) -> LegalHold | None:
+        """A legal hold."""
+
+    async def place_legal_hold(self, hold: LegalHold) -> None:
+        """Keep a new one."""
+
+    async def lift_legal_hold(self, hold: LegalHold) -> None:
+        """Keep who lifted it, when and why."""
+
+    async def ask_erasure(self, notice_id: UUID, by: str, reason: str) -> None:
+        """Ask `relay` to erase before the period is over."""
+
+
+class RetentionDesk(Protocol):
+    """Where these acts' transactions come from."""
+
+    def begin(self) -> AbstractAsyncContextManager[RetentionActs]:
+        """A transaction: committed when the block ends, rolled back when it raises."""
+
+
 class ErasingLedger(Protocol):
     """Where the transactions of erasing come from."""
 

@@ -13,6 +13,7 @@ from services.kernel.adapters.postgres.desk_letters import LetterReads, RunReads
 from services.kernel.adapters.postgres.desk_reads import DeskReads
 from services.kernel.adapters.postgres.letter_acts import LetterActs
 from services.kernel.adapters.postgres.queries import sql
+from services.kernel.adapters.postgres.retention import RetentionActs, RetentionReads
 from services.kernel.domain.holds import Hold, HoldKind
 from services.kernel.ledger import LedgerUnavailable
 from services.kernel.ports import Ids
@@ -21,7 +22,7 @@ from services.kernel.runtime.fault import Fault
 from services.kernel.runtime.tracing import transaction
 
 
-class DeskTransaction(BrakeTransaction, LetterActs):
+class DeskTransaction(BrakeTransaction, LetterActs, RetentionActs):
     """`services.kernel.runtime.desk.DeskFacts` on one connection, and the brakes."""
 
     async def hold(self, hold_id: UUID) -> tuple[UUID, Hold] | None:
@@ -72,7 +73,7 @@ class DeskTransaction(BrakeTransaction, LetterActs):
         await self._connection.execute(sql("desk_outbox"), types, bodies)
 
 
-class PostgresDesk(DeskReads, BrakeReads, DeadLetters, LetterReads, RunReads):
+class PostgresDesk(DeskReads, BrakeReads, DeadLetters, LetterReads, RunReads, RetentionReads):
     """One connection: transactions for acts, statements for reads."""
 
     def __init__(self, connection: Link, ids: Ids) -> None:

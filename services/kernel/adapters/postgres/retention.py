@@ -13,13 +13,14 @@ import asyncpg
 
 from schemas.cloudevents import EnvelopeRefused, read
 from services.kernel.adapters.postgres.connection import in_our_words
+from services.kernel.adapters.postgres.desk_reads import Row, Rows
 from services.kernel.adapters.postgres.due import Statements
 from services.kernel.adapters.postgres.ledger import PostgresLedger
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.transaction import PostgresTransaction
 from services.kernel.domain.chain import Json, NotCanonical, data_hash
 from services.kernel.domain.gate import Reason
-from services.kernel.ledger.retention import Kept, Looked, Piece
+from services.kernel.ledger.retention import Kept, LegalHold, Looked, Piece
 from services.kernel.ports import Ids
 
 _PIECES = {"erase_words": "words", "erase_files": "file", "erase_requests": "request", "erase_told": "told"}
@@ -36,10 +37,6 @@ class RetentionStatements(Statements):
     async def erasing_turn(self) -> None:
         """See the port."""
         await self._all("retention_turn")
-
-    async def legal_hold_turn(self) -> None:
-        """Place or lift a legal hold, alone; what is being erased is finished first."""
-        await self._all("legal_hold_turn")
 
     async def enlist(self, most: int, days: int, regimes: Collection[str]) -> int:
         """See the port."""
@@ -88,6 +85,60 @@ class RetentionStatements(Statements):
     async def _erase_evidence(self, found: Sequence[asyncpg.Record], at: datetime) -> list[asyncpg.Record]:
         ids, hashes = [row["evidence_id"] for row in found], list(map(_hash_of_data, found))
         return await self._all("erase_evidence", ids, hashes, at)
+
+
+class RetentionActs(PostgresTransaction, RetentionStatements):
+    """`services.kernel.ledger.retention.RetentionActs` on one connection."""
+
+    async def legal_hold_turn(self) -> None:
+        """See the port."""
+        await self._all("legal_hold_turn")
+
+    async def legal_hold(self, legal_hold_id: UUID) -> LegalHold | None:
+        """See the port."""
+        rows = await self._all("desk_legal_holds", True, legal_hold_id, 1)
+        return LegalHold(**dict(rows[0].items())) if rows else None
+
+    async def place_legal_hold(self, hold: LegalHold) -> None:
+        """See the port."""
+        values = (hold.legal_hold_id, hold.notice_id, hold.regime, hold.matter, hold.business_id, hold.reason,
+                  hold.placed_by, hold.placed_at)  # fmt: skip
+        await self._connection.execute(sql("legal_hold_place"), *values)
+
+    async def lift_legal_hold(self, hold: LegalHold) -> None:
+        """See the port."""
+        values = hold.legal_hold_id, hold.lifted_by, hold.lifted_at, hold.lift_reason
+        await self._connection.execute(sql("legal_hold_lift"), *values)
+
+    async def ask_erasure(self, notice_id: UUID, by: str, reason: str) -> None:
+        """See the port."""
+        await self._connection.execute(sql("retention_ask"), notice_id, by, reason)
+
+
+class RetentionReads(Rows):
+    """What the desk shows of retention."""
+
+    async def legal_holds(self, *, lifted: bool, most: int) -> list[Row]:
+        """Open legal holds, oldest first; with `lifted`, all."""
+        return await self._rows("desk_legal_holds", lifted, None, most)
+
+    async def legal_holds_of(self, notice_id: UUID) -> list[Row]:
+        """Every legal hold that was ever on a notice, its matter or its business."""
+        return await self._rows("desk_legal_holds_of", notice_id)
+
+    async def covered(self, legal_hold_id: UUID) -> int:
+        """How many notices a legal hold is on by now."""
+        return int((await self._one("desk_legal_hold_covers", legal_hold_id))["notices"])
+
+    async def retention(
+        self, *, reason: str | None, erased: bool, due: bool, business: str | None, most: int
+    ) -> list[Row]:
+        """What was found when content was looked at, the longest due first; without `erased`, what is still there."""
+        return await self._rows("desk_retention", reason, erased, due, business, most)
+
+    async def retention_of(self, notice_id: UUID) -> Row:
+        """What is known of the content of one notice."""
+        return dict((await self._one("desk_retention_of", notice_id)).items())
 
 
 class ErasingTransaction(PostgresTransaction, RetentionStatements):

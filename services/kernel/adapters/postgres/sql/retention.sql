@@ -209,3 +209,61 @@ WHERE failed_id IN (
       AND NOT EXISTS (SELECT FROM notice_content c WHERE c.notice_id = f.notice_id AND c.erased_at IS NULL)
     ORDER BY f.created_at LIMIT $1::integer FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING failed_id;
+
+-- name: retention_ask
+-- A named person asks that the content of a notice be erased before its period is over; relay looks at it next.
+INSERT INTO retention (notice_id, look_again_at, asked_by, asked_reason, asked_at)
+VALUES ($1::uuid, legal_now(), $2::text, $3::text, legal_now())
+ON CONFLICT (notice_id) DO UPDATE SET look_again_at = excluded.look_again_at, asked_by = excluded.asked_by,
+    asked_reason = excluded.asked_reason, asked_at = excluded.asked_at;
+
+-- name: legal_hold_place
+-- A legal hold, by name.
+INSERT INTO legal_hold (legal_hold_id, notice_id, regime, matter, business_id, reason, placed_by, placed_at)
+VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text, $8::timestamptz);
+
+-- name: legal_hold_lift
+-- A legal hold is lifted, by name.
+UPDATE legal_hold SET lifted_by = $2::text, lifted_at = $3::timestamptz, lift_reason = $4::text
+WHERE legal_hold_id = $1::uuid AND lifted_at IS NULL;
+
+-- name: desk_legal_hold_find
+-- Legal holds by id or by the end of their id.
+SELECT legal_hold_id FROM legal_hold
+WHERE length($1::text) >= 4 AND right(legal_hold_id::text, length($1::text)) = lower($1::text) LIMIT 3;
+
+-- name: desk_legal_holds
+-- Open legal holds, oldest first; with $1, the lifted ones as well; with $2, this one.
+SELECT l.legal_hold_id, l.notice_id, l.regime, l.matter, l.business_id, l.reason, l.placed_by, l.placed_at, l.lifted_by,
+       l.lifted_at, l.lift_reason
+FROM legal_hold l WHERE ($1::boolean OR l.lifted_at IS NULL) AND ($2::uuid IS NULL OR l.legal_hold_id = $2)
+ORDER BY l.placed_at, l.legal_hold_id LIMIT $3::integer;
+
+-- name: desk_legal_holds_of
+-- Every legal hold that was ever on one notice, its matter or its business.
+SELECT l.legal_hold_id, l.notice_id, l.regime, l.matter, l.business_id, l.reason, l.placed_by, l.placed_at, l.lifted_by,
+       l.lifted_at, l.lift_reason
+FROM legal_hold l JOIN notice n ON n.notice_id = $1::uuid
+    AND (l.notice_id = n.notice_id OR (l.regime = n.regime AND l.matter = n.matter) OR l.business_id = n.business_id)
+ORDER BY l.placed_at, l.legal_hold_id;
+
+-- name: desk_retention
+-- What was found when content was looked at: what is due, what is kept and why, what is erased; the longest due first.
+SELECT r.notice_id, n.source_ref, n.regime, n.notice_type, n.business_id, n.matter, n.state, r.kept_until, r.kept_for,
+       r.look_again_at, r.looked_at, r.erased_at, r.asked_by, r.asked_reason, r.asked_at,
+       r.look_again_at <= legal_now() AS due
+FROM retention r JOIN notice n ON n.notice_id = r.notice_id
+WHERE ($1::text IS NULL OR $1 = ANY (r.kept_for)) AND ($2::boolean OR r.erased_at IS NULL)
+  AND (NOT $3::boolean OR r.look_again_at <= legal_now()) AND ($4::text IS NULL OR n.business_id = $4)
+ORDER BY r.look_again_at, r.notice_id LIMIT $5::integer;
+
+-- name: desk_retention_of
+-- What is known of the content of one notice.
+SELECT c.erased_at, r.kept_until, r.kept_for, r.look_again_at, r.looked_at, r.asked_by, r.asked_reason, r.asked_at
+FROM notice n LEFT JOIN notice_content c ON c.notice_id = n.notice_id LEFT JOIN retention r ON r.notice_id = n.notice_id
+WHERE n.notice_id = $1::uuid;
+
+-- name: desk_legal_hold_covers
+-- How many notices a legal hold is on by now.
+SELECT count(*) AS notices FROM notice n JOIN legal_hold l ON l.legal_hold_id = $1::uuid
+    AND (l.notice_id = n.notice_id OR (l.regime = n.regime AND l.matter = n.matter) OR l.business_id = n.business_id);
