@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -72,7 +73,7 @@ class LetterReads(Statements):
             headers=headers,
             body=row["body"],
             decoded=decode(row["body"], *kept, row["worker"]),
-            attempts=tuple(Attempt(**each) for each in json.loads(row["history"])),
+            attempts=tuple(map(_attempt, json.loads(row["history"]))),
             actions=tuple(_record(Action, each) for each in await self._all("letter_actions", failed_id)),
             edits=tuple(await self.edits(failed_id=failed_id, open_only=False)),
             runs=tuple(_run_item(each) for each in await self._all("letter_runs", failed_id)),
@@ -141,6 +142,10 @@ def _group(row: asyncpg.Record) -> Group:
 def _run(row: asyncpg.Record, outcomes: dict[str, int]) -> Run:
     values = {**dict(row.items()), "kind": Kind(row["kind"]), "steps": tuple(row["steps"])}
     return Run(**values, outcomes=outcomes)
+
+
+def _attempt(kept: dict[str, str]) -> Attempt:
+    return Attempt(datetime.fromisoformat(kept["at"]), kept["error"], kept["stack"])
 
 
 def _run_item(row: asyncpg.Record) -> RunItem:
