@@ -36,6 +36,7 @@ def up() -> int:
 
 async def _up(folder: Path) -> int:
     from services.cli.crew import crew, house  # noqa: PLC0415 -- heavy
+    from services.kernel.adapters.process import traced  # noqa: PLC0415 -- heavy
     from services.kernel.runtime.program import Together, live  # noqa: PLC0415 -- heavy
 
     given = frozenset(os.environ)
@@ -43,7 +44,8 @@ async def _up(folder: Path) -> int:
         workers = [crew(opened.parts), *_mailbox_view(opened, given)]
         if opened.mailbox is None:
             _say(opened, given)
-        code = await live(Together("up", workers), opened.parts.measures, opened.parts.worker)
+        with traced("up"):
+            code = await live(Together("up", workers), opened.parts.measures, opened.parts.worker)
     screen.line("duly is down; the next `duly up` goes on from here")
     return code
 
