@@ -61,11 +61,12 @@ async def judge_evidence(system: System) -> None:
     assert chained.keys() == notices.keys()
     for notice_id, rows in chained.items():
         notice = notices[notice_id]
-        problems = check_notice(_facts(rows), notice["chain_head"], State(notice["state"]))
+        problems = check_notice(facts_of(rows), notice["chain_head"], State(notice["state"]))
         assert not problems, f"{notice_id}: {problems}"
 
 
-def _facts(rows: list[Any]) -> list[Fact]:
+def facts_of(rows: list[Any]) -> list[Fact]:
+    """The evidence of one notice, from its rows in order."""
     facts: list[Fact] = []
     previous = GENESIS(rows[0]["notice_id"])
     for row in rows:

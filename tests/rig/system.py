@@ -80,14 +80,14 @@ class System:
             "DULY_TOKEN_KEYS": KEYS, **BRISK, **self.settings,
         }  # fmt: skip
 
-    def spawn(self, worker: str, *, program: Iterable[str] = (), **settings: str) -> Process:
-        """Start one worker as a process; `program` replaces `-m services.<worker>`."""
+    def spawn(self, worker: str, *, program: Iterable[str] = (), tree: Path = CHECKOUT, **settings: str) -> Process:
+        """Start one worker as a process; `program` replaces `-m services.<worker>`, `tree` is where its code lies."""
         log = self.folder / f"{worker}-{uuid4().hex[:8]}.log"
         command = [sys.executable, *(program or ("-m", f"services.{worker}"))]
         with log.open("wb") as out:
             popen = subprocess.Popen(
                 command,
-                cwd=CHECKOUT,
+                cwd=tree,
                 env={**self.environment(), **settings},
                 stdout=out,
                 stderr=out,
