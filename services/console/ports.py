@@ -5,12 +5,21 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from services.kernel.ledger.decisions import DecisionReads
 from services.kernel.ledger.desk import ConsoleReads, DeskReads
-from services.kernel.runtime.desk import Desk
+from services.kernel.runtime.desk import Desk, DeskFacts
+from services.kernel.runtime.desk_brakes import BrakeActs
 
 
-class ConsoleDesk(Desk, DeskReads, ConsoleReads, Protocol):
+class ConsoleActs(DeskFacts, BrakeActs, Protocol):
+    """What the acts of the pages read and write in their transactions."""
+
+
+class ConsoleDesk(Desk, DeskReads, ConsoleReads, DecisionReads, Protocol):
     """One connection. Acts begin their own transactions; each read is a statement by itself."""
+
+    def begin(self) -> AbstractAsyncContextManager[ConsoleActs]:
+        """A transaction: committed when the block ends, rolled back when it raises."""
 
 
 class ConsoleDesks(Protocol):

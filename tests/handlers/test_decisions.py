@@ -17,13 +17,14 @@ import pytest
 
 from schemas.messages.hops import DeadlinePassedV1, PassedDeadline
 from services.kernel.adapters.postgres.desk import PostgresDesk, open_desk
-from services.kernel.domain.changes import MarkCommitted
+from services.kernel.domain.changes import EvidenceStored, MarkCommitted
 from services.kernel.domain.gate import Block, Fire, Wait, gate
 from services.kernel.domain.holds import HoldKind
 from services.kernel.domain.notice import State
 from services.kernel.domain.proof import check_notice
 from services.kernel.runtime.desk import Word, place_hold
 from services.kernel.runtime.desk_brakes import judge_sampled, make_batch, reject_batch, release_batch
+from services.kernel.runtime.desk_evidence import match_evidence
 from services.kernel.runtime.desk_sanctions import approve, decide, decline
 from services.kernel.runtime.fault import Fault
 from services.sanctions.handler import Sanctions
@@ -482,3 +483,53 @@ async def test_desk_can_ask_what_the_gate_would_say(house: House) -> None:
     assert [reason.code for reason in now.reasons] == ["stopped"]
     assert gate(replace(facts, released=True)) == Fire()
     assert isinstance(gate(replace(facts, satisfied=True)), Block)
+
+
+# --- which notice a report is about -----------------------------------------------------------------------------------
+
+
+async def parked(house: House, door: str = "mail", state: str = "parked") -> UUID:
+    row = EvidenceStored(
+        IDS.uuid7(), door, None, None, "mail.received", "message/rfc822", "{}", b"returned", None, None, None,
+        ("owner@business.example",), state,
+    )  # fmt: skip
+    async with house.bench.ledger.begin() as tx:
+        await tx.store([row])
+    return row.evidence_id
+
+
+async def test_report_that_a_person_matches_places_a_hold_and_never_unserves(house: House) -> None:
+    [made] = await house.lapsed()
+    evidence_id = await parked(house)
+    [candidate] = await house.desk.evidence_candidates(evidence_id)
+    assert candidate["notice_id"] == made.notice_id
+    hold_id = await match_evidence(house.desk, IDS, evidence_id, made.notice_id, ALICE)
+    [hold] = await house.desk.holds(lifted=False, kind="delivery_doubt", notice_id=made.notice_id, most=9)
+    assert (hold["hold_id"], hold["placed_by"]) == (hold_id, ALICE.by)
+    kind, data = (await house.facts(made))[-1]
+    assert (kind, data["evidence_id"], data["matched_by"]) == ("hold.placed", str(evidence_id), "person")
+    row = await house.desk.evidence_one(evidence_id)
+    assert row is not None
+    assert (row["state"], row["notice_id"]) == ("processed", made.notice_id)
+    await house.look(made)
+    assert await house.states([made]) == ["lapsed"]
+    with pytest.raises(Fault, match="processed already"):
+        await match_evidence(house.desk, IDS, evidence_id, made.notice_id, BOB)
+
+
+async def test_report_about_what_is_over_is_recorded_beside_it(house: House) -> None:
+    made = await make(house.bench.ledger, State.SATISFIED)
+    assert await match_evidence(house.desk, IDS, await parked(house), made.notice_id, ALICE) is None
+    kind, data = (await house.facts(made))[-1]
+    assert (kind, data["by"], data["matched_by"]) == ("mail.reported", ALICE.by, "person")
+
+
+async def test_only_a_report_of_the_mail_system_about_a_notice_with_mail_is_matched(house: House) -> None:
+    [made] = await house.lapsed()
+    with pytest.raises(Fault, match="only a report of the mail system"):
+        await match_evidence(house.desk, IDS, await parked(house, "inbox"), made.notice_id, ALICE)
+    early = await make(house.bench.ledger, State.ACCEPTED)
+    with pytest.raises(Fault, match="no mail of this notice can have come back"):
+        await match_evidence(house.desk, IDS, await parked(house), early.notice_id, ALICE)
+    with pytest.raises(Fault, match="there is no evidence"):
+        await match_evidence(house.desk, IDS, uuid4(), made.notice_id, ALICE)

@@ -28,6 +28,7 @@ KINDS = ("renderer", "notifier", "intake", "callbacks", "bounces", "responses", 
 STATEMENTS: Mapping[str, str] = {
     "intake": "evidence_insert mark_commit gate_wake intake_known intake_keep intake_status intake_root "
     "outbox_append processed_already processed_remember failed_upsert failed_again failed_resolve "
+    "rehearsal_begin rehearsal_end standings "
     "evidence_state clock notice_find",
     "callbacks": "evidence_insert callback_keep outbox_append outbox_sent clock",
     "bounces": "evidence_lock evidence_judge attempts_by_id attempts_to notice_lock notice_save notice_opened "
@@ -42,19 +43,25 @@ STATEMENTS: Mapping[str, str] = {
     "webhooks": "webhook_urls webhook_claim webhook_settle webhooks_next failed_upsert processed_remember",
     "relay": "outbox_unsent outbox_sent failed_due failed_begun attempts_abandon attempts_due notices_unalerted "
     "evidence_unlooked evidence_forsake gate_wake gate_waits_due gate_waits_any webhooks_due waiting "
-    "root_days root_heads root_store outbox_append failed_upsert",
+    "root_days root_heads root_store outbox_append failed_upsert figures runs_open run_settle run_standing "
+    "run_hand_out run_rehearse run_again run_save",
     "inbox": "inbox_older inbox_newer inbox_unread inbox_message inbox_answers inbox_file upload_begin "
     "upload_part_add upload_part upload_complete answer_complete answer_refuse evidence_insert "
     "content_view notice_lock notice_save session_begin session_find session_change session_end "
     "session_tidy sign_in_begin sign_in_end access_record inbox_beat inbox_rise gate_wake outbox_append "
     "outbox_sent clock",
-    "operator": "desk_notices desk_notice desk_holds desk_sanctions desk_dead desk_dead_replay desk_dead_mend "
+    "operator": "letters letter_count letter_groups letter_message letter_actions letter_beside letter_timeline "
+    "letter_holds letter_lock letters_discard letters_restore letters_hurry letters_stop letter_act edits edit_lock "
+    "edit_propose edit_close edit_apply runs run_outcomes run_items letter_runs run_begin run_fill run_count run_lock "
+    "run_change run_give_up "
+    "desk_notices desk_notice desk_holds desk_sanctions desk_dead desk_dead_replay desk_dead_mend "
     "desk_dead_discard desk_evidence desk_brake_stop desk_brake_cap sending_brake_release "
     "desk_webhook_add desk_webhook_remove desk_webhook_forget desk_address_suppress desk_address_release "
     "desk_sanction_sign desk_outbox reversal_decide hold_lift hold_place deadline_set evidence_judge "
     "evidence_insert access_record desk_answer waiting "
     "brake_lock desk_brake_waits_lock desk_brakes desk_brake_changes desk_sanction_decline desk_batch_held "
     "desk_batch_keep desk_batch_lock desk_batch_standing desk_batch_judge desk_batch_waits_lock desk_batch_say "
+    "desk_sanctions_awaiting desk_evidence_one desk_evidence_body desk_evidence_candidates "
     "desk_batch_end desk_batch_wake desk_batches desk_batch_items desk_batch_judgements gate_facts",
 }
 """What each does beyond what the processes below show of it."""

@@ -29,6 +29,7 @@ class MatchedBy(StrEnum):
     CALLBACK = "callback"
     SMTP = "smtp"
     ADDRESS = "address"
+    PERSON = "person"
 
 
 class AttemptKind(StrEnum):

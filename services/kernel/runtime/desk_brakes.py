@@ -87,6 +87,22 @@ class BrakeFacts(Protocol):
         """The batch is decided, and the gate looks at its notices."""
 
 
+class BrakeActs(BrakeFacts, Protocol):
+    """The brakes themselves. Every stop counts as a throwing of the switch, also of one that is on."""
+
+    async def stop_kind(self, kind: str, said: Word, *, stopped: bool) -> None:
+        """Stop a kind of sanction, or let it go on."""
+
+    async def cap_kind(self, kind: str, cap: int | None, said: Word) -> None:
+        """Set how many of a kind may fire in an hour; None: what the regime says."""
+
+    async def stop_sending(self, said: Word) -> None:
+        """Let no mail leave until a person releases it."""
+
+    async def release_sending(self, said: Word) -> None:
+        """Let mail leave again."""
+
+
 class BrakeDesk(Protocol):
     """Where the transactions come from."""
 

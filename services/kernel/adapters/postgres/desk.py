@@ -9,8 +9,10 @@ from uuid import UUID
 from services.kernel.adapters.postgres.connection import Link, connect, in_our_words
 from services.kernel.adapters.postgres.desk_brakes import BrakeReads, BrakeTransaction
 from services.kernel.adapters.postgres.desk_dead import DeadLetters
+from services.kernel.adapters.postgres.desk_decisions import DecisionReads
 from services.kernel.adapters.postgres.desk_letters import LetterReads, RunReads
 from services.kernel.adapters.postgres.desk_reads import DeskReads
+from services.kernel.adapters.postgres.desk_subject import SubjectReads
 from services.kernel.adapters.postgres.letter_acts import LetterActs
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.retention import RetentionActs, RetentionReads
@@ -73,7 +75,7 @@ class DeskTransaction(BrakeTransaction, LetterActs, RetentionActs):
         await self._connection.execute(sql("desk_outbox"), types, bodies)
 
 
-class PostgresDesk(DeskReads, BrakeReads, DeadLetters, LetterReads, RunReads, RetentionReads):
+class PostgresDesk(DeskReads, BrakeReads, DecisionReads, DeadLetters, LetterReads, RunReads, RetentionReads, SubjectReads):
     """One connection: transactions for acts, statements for reads."""
 
     def __init__(self, connection: Link, ids: Ids) -> None:

@@ -19,7 +19,7 @@ from services.kernel.runtime.gate_policy import gate_policy
 
 
 class BrakeTransaction(PostgresTransaction):
-    """`services.kernel.runtime.desk_brakes.BrakeFacts` on one connection, and the brakes themselves."""
+    """`services.kernel.runtime.desk_brakes.BrakeActs` on one connection."""
 
     async def stop_kind(self, kind: str, said: Word, *, stopped: bool) -> None:
         """Stop a kind of sanction, or let it go on and wake what waited for that.
