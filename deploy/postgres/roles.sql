@@ -68,6 +68,17 @@ GRANT duly_law TO duly_renderer, duly_notifier, duly_bounces, duly_responses, du
 GRANT duly_consumer TO duly_webhooks, duly_intake, duly_relay;
 GRANT duly_door TO duly_callbacks, duly_inbox;
 
+-- Dead letters: a worker says what a rehearsal came to, and nothing else of a run; `relay` hands out; the operations team
+-- begins runs and decides. What was done, and by whom, is only ever added.
+GRANT SELECT ON replay_run, replay_item TO duly_consumer;
+GRANT UPDATE (outcome, why, effects, ended_at, begun) ON replay_item TO duly_consumer;
+GRANT UPDATE (batch, handed_at, times) ON replay_item TO duly_relay;
+GRANT UPDATE (state, batch, step, left_over, paced_at, why, changed_by, changed_at, ended_at) ON replay_run TO duly_relay;
+GRANT INSERT ON failed_item_action TO duly_relay;
+GRANT INSERT ON replay_run, replay_item, failed_item_edit TO duly_operator;
+GRANT UPDATE (state, total, step, left_over, paced_at, why, changed_by, changed_at, ended_at) ON replay_run TO duly_operator;
+GRANT UPDATE (state, decided_by, decided_at, decision_reason) ON failed_item_edit TO duly_operator;
+
 -- renderer
 GRANT INSERT ON notice TO duly_renderer;
 GRANT SELECT, INSERT ON notice_content TO duly_renderer;

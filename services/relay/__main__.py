@@ -13,6 +13,7 @@ from services.kernel.runtime.settings import read
 from services.relay.casualties import Casualties
 from services.relay.erasing import Eraser
 from services.relay.handler import Relay
+from services.relay.runs import Runs
 from services.relay.settings import RelaySettings
 
 
@@ -26,6 +27,7 @@ def build(parts: Parts) -> Worker:
         (settings.every, relay.retries),
         (settings.every, relay.wake),
         (settings.every, relay.webhooks),
+        (settings.every, Runs(parts.ledger, parts.broker, settings.again).round),
         (settings.rescue_grace / 2, relay.rescue),
         (settings.mark_every, relay.mark),
         (60.0, relay.forsake),

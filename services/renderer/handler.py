@@ -103,6 +103,7 @@ class Renderer(Quiet):
             "; ".join(reasons),
             announce("notice.refused.v1", told, event_id=event_id, cause=envelope, trial=trial, to=envelope.source),
             strangers=is_stranger(self._library, sender),
+            late=all(reason.startswith("respond_by: ") for reason in reasons),
         )
 
     def _render(

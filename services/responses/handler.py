@@ -83,7 +83,7 @@ class Responses(Quiet):
         """It may have overtaken the request for its notice; after a while it is refused."""
         if clock.legal - evidence.received_at < self._patience:
             return done(EvidenceJudged(evidence.evidence_id, "parked", "the notice is not known yet", None, ()))
-        return _refuse(evidence, "no such notice", clock)
+        return _refuse(evidence, "no such notice", clock, late=True)
 
     def _may_not_speak(self, envelope: Envelope, said: Said, notice: Notice) -> str | None:
         """Why this may not be said about the notice: a business speaks of its own, a source of its regimes'."""
@@ -214,9 +214,9 @@ def _withdraw(writing: Writing, reason: str, data: dict[str, Json]) -> None:
     writing.changes += ended(notice)
 
 
-def _refuse(evidence: RawEvidence, reason: str, clock: Clock) -> Decision:
+def _refuse(evidence: RawEvidence, reason: str, clock: Clock, *, late: bool = False) -> Decision:
     judged = EvidenceJudged(evidence.evidence_id, "refused", reason, None, ())
-    return refused(reason, judged, _told_refused(evidence, reason, clock))
+    return refused(reason, judged, _told_refused(evidence, reason, clock), late=late)
 
 
 def _told_late(evidence: RawEvidence, reason: str, notice: Notice, clock: Clock) -> Change:

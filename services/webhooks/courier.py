@@ -19,7 +19,8 @@ from services.kernel.runtime.consumer import Consumer
 from services.kernel.runtime.items import Item, failed_id_of, items_of
 from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.publishing import publish_unsent
-from services.webhooks.handler import Outcome, Webhooks
+from services.kernel.runtime.rehearsal import rehearse
+from services.webhooks.handler import Outcome, Presumed, Webhooks
 from services.webhooks.posting import Posting, lasting
 
 log = structlog.get_logger()
@@ -35,6 +36,7 @@ class Courier(Consumer):
 
     def __init__(self, posting: Posting, ids: Ids, broker: Broker, ledger: Ledger, measures: Measures) -> None:
         super().__init__(Webhooks(ids), broker, ledger, measures, prefetch=_PREFETCH, linger=0)
+        self.rehearsing = Presumed(ids, posting.fault_before)
         self._posting, self._ids = posting, ids
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -55,6 +57,10 @@ class Courier(Consumer):
 
     async def _deliver(self, subscription: Subscription, delivery: Delivery) -> None:
         """Tell every event of one delivery, and acknowledge it; what was not told goes back to the queue."""
+        if await lasting(lambda: rehearse(self._ledger, self.rehearsing, delivery)):
+            with suppress(BrokerUnavailable):
+                await subscription.settle([delivery])
+            return
         if delivery.redelivered and (failed_id := failed_id_of(delivery)) is not None:
             await lasting(lambda: self._ledger.begin_again(failed_id))
         items = items_of(delivery, self.handler.consumer)

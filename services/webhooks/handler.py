@@ -5,8 +5,9 @@ The post itself is made before (`posting.py`), outside of any transaction; here 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from schemas.catalogue import CATALOGUE
 from schemas.messages.hops import DeliveryQueuedV1
@@ -66,6 +67,29 @@ class Webhooks(Quiet):
             return []
         message = DeliveryQueuedV1(deliveries=tuple(outbox_ids))
         return [announce(HOP, message, event_id=str(self._ids.uuid7()), trial=trial)]
+
+
+class Presumed(Webhooks):
+    """What would follow if the receiver took the event; a rehearsal posts nothing, and cannot know that it will.
+
+    `fault_before` says why an upstream's events cannot be posted at all, or None.
+    """
+
+    def __init__(self, ids: Ids, fault_before: Callable[[str], str | None]) -> None:
+        super().__init__(ids)
+        self._fault_before = fault_before
+
+    async def decide(self, tx: WebhookFacts, items: Sequence[Item]) -> Sequence[Decision]:
+        """One decision an item."""
+        return [await self._presumed(tx, item) for item in items]
+
+    async def _presumed(self, tx: WebhookFacts, item: Item) -> Decision:
+        claim = await tx.webhook_claim(item.key.subject.int, 0)
+        if claim is None:
+            return done()
+        if (fault := self._fault_before(claim.source)) is not None:
+            return later(fault)
+        return await self._one(tx, item, Told(claim, Answer(HTTPStatus.OK)))
 
 
 def _after(attempts: int, answer: Answer) -> float | None:

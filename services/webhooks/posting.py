@@ -81,6 +81,10 @@ class Posting:
         except Exception as fault:  # noqa: BLE001 -- becomes this event's failure, with its stack
             return fault
 
+    def fault_before(self, source: str) -> str | None:
+        """Why an upstream's events cannot be posted at all, or None."""
+        return None if self._keys.get(source) else f"no key signs for {source}: DULY_WEBHOOK_KEYS names none"
+
     def give_up_waiting(self) -> None:
         """Cancel what waits for its turn; what is being posted goes on."""
         for task in self._waiting:
@@ -100,9 +104,9 @@ class Posting:
             return await tx.webhook_claim(outbox_id, self._lease)
 
     async def _answer(self, lane: Lane, claim: WebhookClaim) -> Answer:
-        keys = self._keys.get(claim.source)
-        if not keys:
-            return Answer(None, f"no key signs for {claim.source}: DULY_WEBHOOK_KEYS names none")
+        if (fault := self.fault_before(claim.source)) is not None:
+            return Answer(None, fault)
+        keys = self._keys[claim.source]
         if not lane.may_try():
             return _NOT_TRIED
         reach = reach_of(trial=claim.trial, private=self._private)

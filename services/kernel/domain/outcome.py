@@ -12,9 +12,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The item asks for what the law or the schema does not allow; whoever sent it is told why."""
+    """The item asks for what the law or the schema does not allow; whoever sent it is told why.
+
+    `late`: its time is over, and nothing else stands against it.
+    """
 
     reason: str
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

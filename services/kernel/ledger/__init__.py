@@ -37,6 +37,16 @@ from services.kernel.ledger.facts import (
     Waiting,
     WebhookClaim,
 )
+from services.kernel.ledger.runs import (
+    Handed,
+    OpenRun,
+    RehearsalFacts,
+    Rehearsed,
+    Rehearsing,
+    RunFacts,
+    RunSettled,
+    RunStanding,
+)
 
 __all__ = [
     "Attempt",
@@ -50,6 +60,7 @@ __all__ = [
     "Figure",
     "Finished",
     "GatePolicy",
+    "Handed",
     "InboxFacts",
     "ItemKey",
     "KnownRequest",
@@ -58,10 +69,17 @@ __all__ = [
     "LedgerUnavailable",
     "Locks",
     "NotifierFacts",
+    "OpenRun",
     "RawEvidence",
+    "RehearsalFacts",
+    "Rehearsed",
+    "Rehearsing",
     "RelayFacts",
     "RendererFacts",
     "ResponseFacts",
+    "RunFacts",
+    "RunSettled",
+    "RunStanding",
     "SanctionFacts",
     "SanctionRow",
     "SanctionWord",
@@ -273,6 +291,8 @@ class Transaction(
     SanctionFacts,
     RelayFacts,
     WebhookFacts,
+    RunFacts,
+    RehearsalFacts,
     Protocol,
 ):
     """One transaction, with all that any worker may ask of it."""
@@ -288,6 +308,20 @@ class Ledger(Protocol):
             LedgerUnavailable: the database cannot be reached.
             LedgerRerun: run the block again.
         """
+
+    def rehearse(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that is rolled back when the block ends, however it ends.
+
+        Raises:
+            LedgerUnavailable: the database cannot be reached.
+            LedgerRerun: run the block again.
+        """
+
+    async def rehearsal_begin(self, run_id: UUID, failed_id: UUID, *, again: bool) -> Rehearsing | None:
+        """A worker begins with a rehearsal (`again`: after another died); None: no run rehearses this item."""
+
+    async def rehearsal_end(self, run_id: UUID, failed_id: UUID, rehearsed: Rehearsed) -> None:
+        """Keep what a worker says of an item that it rehearsed."""
 
     async def sent(self, outbox_ids: Sequence[int]) -> None:
         """These outbox rows were confirmed by the broker."""

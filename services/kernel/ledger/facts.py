@@ -33,7 +33,7 @@ class Failure:
     """An item that failed, with all that is needed to run it again or to show it to a person.
 
     `next_after` is seconds until the next attempt; None: dead, with `reason`. `failed_id` is set when the item was
-    itself a retry or a replay of that row.
+    itself a retry or a replay of that row. `notice_type` is what a request names, for which there is no notice yet.
     """
 
     key: ItemKey
@@ -49,6 +49,7 @@ class Failure:
     stack: str
     next_after: float | None
     failed_id: UUID | None
+    notice_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

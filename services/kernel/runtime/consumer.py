@@ -12,9 +12,10 @@ from services.kernel.ledger import Ledger, LedgerRerun, LedgerUnavailable
 from services.kernel.ports import Broker, BrokerUnavailable, Delivery, Subscription
 from services.kernel.runtime.batch import run_batch
 from services.kernel.runtime.decision import Handler, NotNow
-from services.kernel.runtime.items import FAILED_ID, Item, failed_id_of, items_of
+from services.kernel.runtime.items import FAILED_ID, REHEARSAL, REPLAYED, Item, failed_id_of, items_of
 from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.publishing import publish_unsent
+from services.kernel.runtime.rehearsal import rehearse
 from services.kernel.runtime.tracing import around
 
 log = structlog.get_logger()
@@ -28,6 +29,7 @@ class Consumer:
         self, handler: Handler, broker: Broker, ledger: Ledger, measures: Measures, *, prefetch: int, linger: float
     ) -> None:
         self.handler = handler
+        self.rehearsing: Handler = handler
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
         self._broker, self._ledger, self._measures = broker, ledger, measures
@@ -78,12 +80,13 @@ class Consumer:
 
     async def _begin_again(self, first: Delivery) -> None:
         """Mark who is in work, before the work: only so can it be told from its neighbours if this process dies too."""
-        failed_id = failed_id_of(first) if first.redelivered else None
+        failed_id = failed_id_of(first) if first.redelivered and REHEARSAL not in first.headers else None
         if failed_id is not None:
             await self._ledger.begin_again(failed_id)
 
     async def _run(self, deliveries: Sequence[Delivery]) -> None:
-        items = [item for delivery in deliveries for item in items_of(delivery, self.handler.consumer)]
+        real = [delivery for delivery in deliveries if not await rehearse(self._ledger, self.rehearsing, delivery)]
+        items = [item for delivery in real for item in items_of(delivery, self.handler.consumer)]
         for start in range(0, len(items), self.handler.batch):
             await self._commit(items[start : start + self.handler.batch])
 
@@ -117,12 +120,17 @@ def _groups(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
     groups: list[list[Delivery]] = []
     together = False
     for delivery in deliveries:
-        alone = delivery.redelivered or FAILED_ID in delivery.headers
+        alone = delivery.redelivered or (FAILED_ID in delivery.headers and not _in_a_run(delivery))
         if alone or not together:
             groups.append([])
         groups[-1].append(delivery)
         together = not alone
     return groups
+
+
+def _in_a_run(delivery: Delivery) -> bool:
+    """A run has begun with batches of one: what follows has shown by its kind that it kills nobody."""
+    return REPLAYED in delivery.headers or REHEARSAL in delivery.headers
 
 
 async def repeat(stopping: asyncio.Event, every: float, work: Callable[[], Awaitable[bool]]) -> None:

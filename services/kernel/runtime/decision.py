@@ -40,9 +40,9 @@ def done(*changes: Change) -> Decision:
     return Decision(Done(), changes)
 
 
-def refused(reason: str, *changes: Change, strangers: bool = False) -> Decision:
-    """The item is refused; `changes` tell whoever sent it. `strangers`: as `Decision` says."""
-    return Decision(Refused(reason), changes, strangers=strangers)
+def refused(reason: str, *changes: Change, strangers: bool = False, late: bool = False) -> Decision:
+    """The item is refused; `changes` tell whoever sent it. `strangers`: see `Decision`; `late`: see `Refused`."""
+    return Decision(Refused(reason, late), changes, strangers=strangers)
 
 
 def later(reason: str, after: float | None = None) -> Decision:

@@ -29,7 +29,12 @@ ATTEMPTS = "duly-attempts"
 """Header of such a message: how often the item failed so far."""
 USER = "duly-user"
 """Header of such a message: the broker user that it first came from. Duly's own user sends it now."""
+REPLAYED = "duly-replayed"
+"""Header of such a message that a run replays: how often runs have handed it out, and the run's id."""
+REHEARSAL = "duly-rehearsal"
+"""Header of such a message that is only rehearsed: the run's id. It proves nothing: the database must know of it."""
 _REFERENCE_MOST = 200
+_NAME_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,11 @@ class Item:
     def type(self) -> str:
         """The message type, or what the routing key claims where it cannot be read."""
         return self.envelope.type if self.envelope else self.delivery.routing_key
+
+    @property
+    def replayed(self) -> bool:
+        """Whether a run replays it: this is one attempt, with no schedule after it."""
+        return self.failed_id is not None and REPLAYED in self.delivery.headers
 
     @property
     def user(self) -> str | None:
@@ -128,9 +138,27 @@ def _split(data: Message) -> Iterator[tuple[UUID, UUID | None, UUID | None, Mess
             yield NOBODY, None, None, data
 
 
+def notice_type_of(item: Item) -> str | None:
+    """The regime and the notice type that a request names ("regime/notice_type"), where it can be read that far."""
+    if item.envelope is None or item.envelope.type != "notice.requested.v1":
+        return None
+    named = item.envelope.data.get("regime"), item.envelope.data.get("notice_type")
+    sound = all(isinstance(name, str) and 0 < len(name) <= _NAME_MOST and name.isprintable() for name in named)
+    return "/".join(map(str, named)) if sound else None
+
+
 def failed_id_of(delivery: Delivery) -> UUID | None:
     """The row of the failed item that this delivery retries, if it is a retry."""
     return _again(delivery)[0]
+
+
+def rehearsal_of(delivery: Delivery) -> tuple[UUID, UUID] | None:
+    """The run and the row of the failed item that this delivery says it rehearses, if it does."""
+    failed_id = failed_id_of(delivery)
+    try:
+        return None if failed_id is None else (UUID(delivery.headers[REHEARSAL]), failed_id)
+    except (KeyError, ValueError):
+        return None
 
 
 def _faulty(delivery: Delivery, envelope: Envelope | None, found: tuple[str, ...]) -> Item:

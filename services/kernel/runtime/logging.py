@@ -13,6 +13,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
 from datetime import date
 from enum import Enum
 from pathlib import Path
@@ -36,6 +37,8 @@ LOGGABLE = frozenset(
     host port door pid folder file line zone
     """.split()  # noqa: SIM905 -- read as prose
 )
+rehearsing: ContextVar[bool] = ContextVar("rehearsing", default=False)
+"""Whether what is done now is a rehearsal: nothing of it happens, so nothing of it is logged."""
 _EVENT = re.compile(r"[a-z][a-z0-9_-]*\.[a-z][a-z0-9_-]*")
 _KEY = re.compile(r"[a-z_][a-z0-9_]{0,40}")
 _CODE = re.compile(r"[A-Za-z0-9_.:/+-]{1,200}")
@@ -79,7 +82,14 @@ def processors(worker: str, *, human: bool) -> list[Processor]:
 
     last: Processor = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(sort_keys=False)
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp")
-    return [structlog.contextvars.merge_contextvars, withhold, structlog.processors.add_log_level, stamp, named, last]
+    context, add_level = structlog.contextvars.merge_contextvars, structlog.processors.add_log_level
+    return [_in_earnest, context, withhold, add_level, stamp, named, last]
+
+
+def _in_earnest(_logger: object, _method: str, event: EventDict) -> EventDict:
+    if rehearsing.get():
+        raise structlog.DropEvent
+    return event
 
 
 def withhold(_logger: object, _method: str, event: MutableMapping[str, object]) -> EventDict:

@@ -12,6 +12,8 @@ from services.kernel.ledger import Figure
 
 FIGURES = {
     "dead_letters": ("Dead letters that wait for a person, by the worker that gave them up", "worker"),
+    "dead_letters_impact": ("Dead letters, handed out or not, by what waits for them in law", "impact"),
+    "runs_stopped": ("Runs over dead letters that have stopped and wait for a person", "kind"),
     "gate_waiting": ("Lapsed notices that the gate lets wait, by reason; one notice may have several", "reason"),
     "retention_kept": ("Notices whose content is kept for a reason beside its period; one may have several", "reason"),
     "sanctions_last_hour": ("Sanctions that fired within the last hour of legal time", "kind"),

@@ -80,6 +80,7 @@ async def _first(connection: Link, ids: Ids, consumer: str, failures: Sequence[F
                 row.error,
                 row.stack,
                 row.next_after,
+                row.notice_type,
             )
             for row in failures
         ]

@@ -11,7 +11,7 @@ import asyncpg
 from services.kernel.adapters.postgres.connection import in_our_words, open_pool
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.transaction import PostgresTransaction
-from services.kernel.ledger import Transaction
+from services.kernel.ledger import Rehearsed, Rehearsing, Transaction
 from services.kernel.ports import Ids
 from services.kernel.runtime.tracing import transaction
 
@@ -38,6 +38,29 @@ class PostgresLedger:
         with transaction():
             async with in_our_words(), self.pool.acquire() as connection, connection.transaction():
                 yield PostgresTransaction(connection, self._ids)
+
+    @asynccontextmanager
+    async def rehearse(self) -> AsyncIterator[Transaction]:
+        """See the port."""
+        async with in_our_words(), self.pool.acquire() as connection:
+            undone = connection.transaction()
+            await undone.start()
+            try:
+                yield PostgresTransaction(connection, self._ids)
+            finally:
+                await undone.rollback()
+
+    async def rehearsal_begin(self, run_id: UUID, failed_id: UUID, *, again: bool) -> Rehearsing | None:
+        """See the port."""
+        async with in_our_words():
+            row = await self.pool.fetchrow(sql("rehearsal_begin"), run_id, failed_id, int(again))
+        return None if row is None else Rehearsing(**dict(row.items()))
+
+    async def rehearsal_end(self, run_id: UUID, failed_id: UUID, rehearsed: Rehearsed) -> None:
+        """See the port."""
+        said = rehearsed.verdict.value, rehearsed.why, list(rehearsed.effects)
+        async with in_our_words():
+            await self.pool.execute(sql("rehearsal_end"), run_id, failed_id, *said)
 
     async def sent(self, outbox_ids: Sequence[int]) -> None:
         """See the port."""

@@ -10,6 +10,7 @@ from services.kernel.adapters.postgres import gate, rows
 from services.kernel.adapters.postgres.due import RelayReads
 from services.kernel.adapters.postgres.finish import finish
 from services.kernel.adapters.postgres.queries import sql
+from services.kernel.adapters.postgres.runs import RunDriving
 from services.kernel.adapters.postgres.webhooks import WebhookReads
 from services.kernel.adapters.postgres.writes import store, write
 from services.kernel.domain.changes import Change, EvidenceStored
@@ -35,7 +36,7 @@ from services.kernel.ledger import (
 from services.kernel.runtime import tracing
 
 
-class PostgresTransaction(RelayReads, WebhookReads):
+class PostgresTransaction(RelayReads, WebhookReads, RunDriving):
     """`services.kernel.ledger.Transaction` on one connection."""
 
     async def clock(self) -> Clock:

@@ -7,7 +7,6 @@ both messages whole.
 
 from __future__ import annotations
 
-import unicodedata
 from uuid import UUID
 
 from schemas.cloudevents import CONTENT_TYPE, EnvelopeRefused, read
@@ -21,6 +20,7 @@ from services.kernel.runtime.dead_letters.records import Edit, Kind, Run, Whole
 from services.kernel.runtime.desk import Word, refusal
 from services.kernel.runtime.fault import Exit, Fault
 from services.kernel.runtime.items import Item
+from services.kernel.runtime.persons import same_person
 
 __all__ = ["Changed", "approve", "diff", "propose", "reject"]
 
@@ -90,15 +90,6 @@ async def reject(desk: DeadLetterDesk, ids: Ids, edit_id: UUID, said: Word) -> E
         edit = _open(edit_id, await tx.edit_locked(edit_id))
         await tx.edit_decide(edit, "rejected", ids.uuid7(), said)
     return await _shown(desk, edit_id)
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two names are one person's, whatever their case, width and spaces."""
-    return _plain(one) == _plain(other)
-
-
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _open(edit_id: UUID, locked: tuple[Edit, bool] | None) -> Edit:

@@ -56,11 +56,8 @@ class DeadLetterFacts(Protocol):
         """Decide about a proposal: `approved` puts its body in the place of the message."""
 
 
-class DeadLetterDesk(Protocol):
-    """Reads, and where transactions come from."""
-
-    def begin(self) -> AbstractAsyncContextManager[DeadLetterFacts]:
-        """A transaction: committed when the block ends, rolled back when it raises."""
+class DeadLetterReads(Protocol):
+    """What is shown of them."""
 
     async def letters(self, chosen: Chosen, most: int, after: After | None = None) -> list[DeadLetter]:
         """The chosen, oldest first, `most` at most, after a place in the list."""
@@ -90,3 +87,10 @@ class DeadLetterDesk(Protocol):
 
     async def edit(self, edit_id: UUID) -> Edit | None:
         """One proposal."""
+
+
+class DeadLetterDesk(DeadLetterReads, Protocol):
+    """Reads, and where transactions come from."""
+
+    def begin(self) -> AbstractAsyncContextManager[DeadLetterFacts]:
+        """A transaction: committed when the block ends, rolled back when it raises."""

@@ -13,15 +13,15 @@ SELECT $1::text, * FROM unnest($2::text[], $3::text[], $4::uuid[], $5::text[]) O
 -- name: failed_upsert
 -- Items that failed: a first failure, or one more of the same item.
 INSERT INTO failed_item (failed_id, worker, state, source, event_id, type, subject, notice_id, evidence_id, routing_key,
-                         content_type, headers, body, reason, attempts, history, next_at, created_at, changed_at)
+                         content_type, headers, body, reason, attempts, history, next_at, created_at, changed_at, notice_type)
 SELECT u.failed_id, $1::text, CASE WHEN u.next_after IS NULL THEN 'dead' ELSE 'retry' END, u.source, u.event_id, u.type,
        u.subject, u.notice_id, u.evidence_id, u.routing_key, u.content_type, u.headers, u.body, u.reason, 1,
        jsonb_build_array(jsonb_build_object('at', clock_timestamp(), 'error', u.error, 'stack', u.stack)),
-       clock_timestamp() + make_interval(secs => u.next_after), clock_timestamp(), clock_timestamp()
+       clock_timestamp() + make_interval(secs => u.next_after), clock_timestamp(), clock_timestamp(), u.notice_type
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::text[],
-            $11::jsonb[], $12::bytea[], $13::text[], $14::text[], $15::text[], $16::float8[])
+            $11::jsonb[], $12::bytea[], $13::text[], $14::text[], $15::text[], $16::float8[], $17::text[])
      AS u(failed_id, source, event_id, type, subject, notice_id, evidence_id, routing_key, content_type, headers, body,
-          reason, error, stack, next_after)
+          reason, error, stack, next_after, notice_type)
 ON CONFLICT (event_id, subject, source, worker) DO UPDATE SET
     state = excluded.state, reason = excluded.reason, attempts = failed_item.attempts + 1,
     notice_id = coalesce(excluded.notice_id, failed_item.notice_id),
@@ -115,6 +115,10 @@ UNION ALL SELECT 'deadlines_due', count(*), min(due_at) - (legal_now() - clock_t
 -- name: figures
 -- What stands still, and why, for `/metrics`: each figure's name, of what it is, and how much.
 SELECT 'dead_letters' AS name, worker AS of, count(*)::float8 AS value FROM failed_item WHERE state = 'dead' GROUP BY worker
+UNION ALL SELECT 'dead_letters_impact', i.impact, count(*)::float8
+    FROM (SELECT {{impact}} AS impact FROM {{letter_tables}} WHERE f.state IN ('dead', 'replaying')) AS i GROUP BY i.impact
+UNION ALL SELECT 'runs_stopped', k.kind, count(r.run_id)::float8
+    FROM (VALUES ('rehearsal'), ('replay')) AS k(kind) LEFT JOIN replay_run r ON r.kind = k.kind AND r.state = 'stopped' GROUP BY k.kind
 UNION ALL SELECT 'gate_waiting', w.reason, count(*)::float8
     FROM gate_wait g CROSS JOIN LATERAL unnest(g.waiting_for) AS w(reason) GROUP BY w.reason
 UNION ALL SELECT 'retention_kept', k.reason, count(*)::float8

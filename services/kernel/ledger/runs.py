@@ -1,0 +1,102 @@
+"""Runs of dead letters, as `relay` drives them and as workers answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from services.kernel.domain.verdict import Verdict
+from services.kernel.ledger.facts import FailedDue
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that goes on, or whose items are still out; wall time, `now` the database's.
+
+    `left_over`: items of the batch that are still to be handed out. `paced_at`: up to when what was handed out fills
+    the limit per second.
+    """
+
+    run_id: UUID
+    kind: str
+    state: str
+    steps: tuple[int, ...]
+    per_second: float | None
+    batch: int
+    step: int
+    left_over: int
+    paced_at: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettled:
+    """An item of a replay that has ended."""
+
+    batch: int
+    outcome: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStanding:
+    """Whether anything is still to be handed out, and how many items are out."""
+
+    more: bool
+    out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Handed(FailedDue):
+    """An item that a run hands out; `replays`: how often runs have."""
+
+    replays: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What replaying an item now would come to, and what would follow, in words."""
+
+    verdict: Verdict
+    why: str
+    effects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsing:
+    """A rehearsal as it stands: how often workers began anew with it after another died, and whether it has ended."""
+
+    begun: int
+    ended: bool
+
+
+class RunFacts(Protocol):
+    """What `relay` reads and writes of runs."""
+
+    async def runs_open(self) -> list[OpenRun]:
+        """Runs that need anything, locked; those that another process has locked are left to it."""
+
+    async def run_settle(self, run_id: UUID) -> list[RunSettled]:
+        """Note which items of a replay have ended, and how."""
+
+    async def run_standing(self, run_id: UUID) -> RunStanding:
+        """What is still to be handed out, and what is out."""
+
+    async def run_hand_out(self, run: OpenRun, number: int) -> list[Handed]:
+        """The next items, out from now on; what is over already ends here and is not among them."""
+
+    async def run_again(self, run_id: UUID, again: float) -> list[Handed]:
+        """Items that were handed out more than so many seconds ago, and of which nothing came."""
+
+    async def run_save(self, run: OpenRun, why: str = "") -> None:
+        """Where the run stands now."""
+
+
+class RehearsalFacts(Protocol):
+    """What a rehearsal reads beside its worker."""
+
+    async def standings(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The states of these notices and pieces of evidence."""
