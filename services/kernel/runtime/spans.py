@@ -10,35 +10,38 @@ from services.kernel.domain.changes import Change, NoticeInserted, NoticeSaved
 from services.kernel.domain.notice import Notice
 from services.kernel.domain.outcome import DeadLetter, Done, Outcome, Refused
 from services.kernel.domain.trace import SpanContext, parse, span_in, trace_of
+from services.kernel.ledger import Locks
 from services.kernel.ports import Span
 from services.kernel.runtime.decision import Decision
-from services.kernel.runtime.items import Item
+from services.kernel.runtime.items import NOBODY, Item
 from services.kernel.runtime.tracing import Told, messaging, root, told, tracer
 
 
-def items_done(consumer: str, items: Sequence[Item], decisions: Sequence[Decision]) -> None:
+async def items_done(tx: Locks, consumer: str, items: Sequence[Item], decisions: Sequence[Decision]) -> None:
     """These decisions are about to be written in the open transaction; their spans end when it is committed."""
     open_now = told()
     if open_now is None:
         return
+    unseen = [item.notice_id for item in items if item.notice_id and item.notice_id not in open_now.notices]
+    given = await tx.traces(unseen) if unseen else {}
     for item, made in zip(items, decisions, strict=True):
         notice = _notice(open_now, item, made)
-        given = notice.traceparent if notice else None
         notice_id = notice.notice_id if notice else item.notice_id
-        place = _place(consumer, item, notice_id, given, born=_is_born(made.changes))
+        traceparent = notice.traceparent if notice else given.get(notice_id or NOBODY)
+        place = _place(consumer, item, notice_id, traceparent, born=_is_born(made.changes))
         if place is not None:
             open_now.did(_process(open_now, consumer, item, place, made.outcome, notice_id), notice_id)
 
 
-def item_failed(consumer: str, item: Item, given: str | None, error: Exception) -> None:
-    """This item's work raised; `given` is the trace that upstream gave for its notice, if it has one."""
+async def item_failed(tx: Locks, consumer: str, item: Item, error: Exception) -> None:
+    """This item's work raised; that is about to be written in the open transaction."""
     open_now = told()
     if open_now is None:
         return
-    place = _place(consumer, item, item.notice_id, given, born=False)
+    given = await tx.traces([item.notice_id]) if item.notice_id else {}
+    place = _place(consumer, item, item.notice_id, given.get(item.notice_id or NOBODY), born=False)
     if place is None:
-        context = _asked(consumer, item, item.attempts)
-        place = context, None, ()
+        place = _asked(consumer, item, item.attempts), None, ()
     fault = type(error).__name__
     open_now.did(_process(open_now, consumer, item, place, None, item.notice_id, fault), item.notice_id)
 
@@ -51,7 +54,7 @@ def _place(consumer: str, item: Item, notice_id: UUID | None, given: str | None,
     """Where an item's span belongs; None if neither a notice nor whoever sent it says: then its batch's span is all."""
     theirs = parse(item.envelope.traceparent) if item.envelope else None
     first = root(notice_id, given) if notice_id else None
-    names = "process", consumer, item.key.source, item.key.event_id, str(item.key.subject), str(item.attempts)
+    names = "process", consumer, item.key.source, item.key.event_id, str(item.key.subject), str(time.perf_counter_ns())
     if first is None:
         recording = tracer()
         if theirs is None or recording is None:
