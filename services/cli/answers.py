@@ -16,6 +16,7 @@ from services.kernel.runtime.fault import Exit, Fault
 if TYPE_CHECKING:
     from schemas.messages.requests import GivenFile, ResponseGivenV1
     from services.kernel.adapters.postgres.desk import PostgresDesk
+    from services.kernel.adapters.postgres.desk_reads import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ async def read_answer(desk: PostgresDesk, evidence_id: UUID, by: str, folder: Pa
     from schemas.messages.requests import ResponseGivenV1  # noqa: PLC0415 -- heavy
 
     row = await desk.answer(evidence_id)
+    if row is not None and row["erased_at"]:
+        raise _erased(row)
     if row is None or not row["body"]:
         todo = "duly evidence list --door inbox lists those that are open; with --state processed the others"
         raise Fault("this is no answer that was received in the inbox", str(evidence_id), todo, code=Exit.NO)
@@ -65,6 +68,14 @@ async def read_answer(desk: PostgresDesk, evidence_id: UUID, by: str, folder: Pa
     )
     await desk.record_access(by, "read" if folder is None else "download", said.notice_id, str(evidence_id))
     return Answer(evidence_id, cast("datetime", row["received_at"]), str(row["state"]), said, saved)
+
+
+def _erased(row: Row) -> Fault:
+    digest = cast("bytes", row["body_sha256"]).hex()
+    erased = f"this answer was erased on {when(row['erased_at'])} UTC, as the retention rules say"
+    what = f"{erased}; its SHA-256 was {digest}"
+    todo = f"duly notices show {row['notice_id']} has what its chain says of it"
+    return Fault(what, str(row["evidence_id"]), todo, code=Exit.NO)
 
 
 async def _save(desk: PostgresDesk, file: GivenFile, folder: Path, number: int) -> Path:

@@ -104,12 +104,22 @@ def _head(row: Row) -> None:
         "business": f"{row['business_id']} at {row['address']}",
         "deadline": f"{when(row['deadline_at'])} UTC, version {row['deadline_version']}" if row["deadline_at"] else "",
         "gate": "; ".join(_waits(row)),
+        "content": _content(row),
         "trial": "yes: its clock is simulated" if row["trial"] else "",
     }
     for name, value in shown.items():
         if value:
             screen.line(f"  {name:<10} {value}", screen.TONES.get(str(value), ""))
     screen.line("")
+
+
+def _content(row: Row) -> str:
+    """What became of the words, or how long they are kept."""
+    if row["content_erased_at"]:
+        return f"erased on {when(row['content_erased_at'])} UTC, as the retention rules say"
+    codes = row["kept_for"] if isinstance(row["kept_for"], list) else []
+    reasons = f", and for: {', '.join(code.replace('_', ' ') for code in codes)}" if codes else ""
+    return f"kept until {row['kept_until']}{reasons}" if row["kept_until"] else ""
 
 
 def _waits(row: Row) -> Iterator[str]:

@@ -12,7 +12,7 @@ from services.cli.desk import all_named, at_desk
 from services.cli.export import Checked, check_export
 from services.cli.screen import Column
 from services.kernel.runtime.fault import Exit, Fault
-from services.kernel.runtime.proving import Findings, check_notices, check_roots, known_by, prove
+from services.kernel.runtime.proving import Findings, check_contents, check_notices, check_roots, known_by, prove
 
 if TYPE_CHECKING:
     from services.kernel.adapters.postgres.desk import PostgresDesk
@@ -43,8 +43,10 @@ async def _all(desk: PostgresDesk) -> Findings:
     known = known_by(roots)
     with screen.progress("checking", await desk.count_notices()) as advance:
         async for notices in _pages(desk):
-            chains = await desk.chains([notice.notice_id for notice in notices])
+            ids = [notice.notice_id for notice in notices]
+            chains = await desk.chains(ids)
             check_notices(found, notices, chains, roots, known)
+            check_contents(found, chains, await desk.contents(ids))
             advance(len(notices))
     for notice_id in {*known, *await desk.orphans()}:
         found.add(notice_id, ["there is evidence of it, or a root knows it, but the notice is gone"])
@@ -61,7 +63,7 @@ async def _pages(desk: PostgresDesk) -> AsyncIterator[list[Notice]]:
 def _tell(found: Findings, *, json: bool) -> int:
     if json:
         faults = [{"of": whose, "fault": what} for whose, what in found.faults]
-        told = {"notices": found.notices, "facts": found.facts, "roots": found.roots}
+        told = {"notices": found.notices, "facts": found.facts, "roots": found.roots, "erased": found.erased}
         screen.json_line({**told, "ok": not faults, "faults": faults})
     else:
         if found.faults:
@@ -70,6 +72,8 @@ def _tell(found: Findings, *, json: bool) -> int:
             f"{screen.counted(found.notices, 'notice')} with {screen.counted(found.facts, 'fact')} and "
             f"{screen.counted(found.roots, 'daily root')} checked"
         )
+        if found.erased:
+            checked += f"; the words of {screen.counted(found.erased, 'notice')} are erased"
         wrong = len({whose for whose, _ in found.faults})
         screen.line(f"{checked}: {f'{wrong} at fault' if wrong else 'all sound'}", screen.BAD if wrong else screen.GOOD)
     return Exit.NO if found.faults else Exit.OK

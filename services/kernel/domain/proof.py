@@ -8,7 +8,7 @@ from datetime import UTC, date
 from hashlib import sha256
 from uuid import UUID
 
-from services.kernel.domain.chain import Fact, merkle_root, verify
+from services.kernel.domain.chain import Fact, Json, merkle_root, verify
 from services.kernel.domain.notice import State
 
 STATE_TOLD = {
@@ -57,6 +57,32 @@ def check_notice(facts: Sequence[Fact], head: bytes, state: State) -> list[str]:
     if told is not state:
         problems.append(f"the notice is {state}, but its evidence says {told or 'nothing'}")
     return problems
+
+
+def check_content(facts: Sequence[Fact], stored: bytes, *, erased: bool) -> list[str]:
+    """Check the stored hash of a notice's words, and whether they are there, against its evidence. Empty if sound.
+
+    Words that were erased cannot be compared any more; then the chain must say that they were, and what they were.
+    """
+    rendered = [fact.data.get("content_sha256") for fact in facts if fact.kind == "notice.rendered"]
+    told = [piece for fact in facts if fact.kind == "content.erased" for piece in _pieces(fact) if piece[0] == "words"]
+    problems = []
+    if any(digest is not None and digest != stored.hex() for digest in rendered):
+        problems.append("its words have another hash than the one in its evidence")
+    if erased and not told:
+        problems.append("its words are erased, and its evidence does not say so")
+    if told and not erased:
+        problems.append("its evidence says that its words are erased, and they are there")
+    if any(digest != stored.hex() for _, digest in told):
+        problems.append("other words were erased than its evidence says were served")
+    return problems
+
+
+def _pieces(fact: Fact) -> list[tuple[Json, Json]]:
+    """Kind and hash of each piece that a fact of erasing names."""
+    pieces = fact.data.get("pieces")
+    listed = pieces if isinstance(pieces, list) else []
+    return [(each["kind"], each["sha256"]) for each in listed if isinstance(each, dict)]
 
 
 def check_root(root: DayRoot) -> list[str]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from services.kernel.domain.chain import Fact
 from services.kernel.domain.notice import Notice
 from services.kernel.domain.proof import DayRoot
-from services.kernel.ledger import Clock
+from services.kernel.ledger import Clock, Figure, Waiting
 
 Row: TypeAlias = dict[str, object]
 """One record, by column."""
@@ -45,8 +45,21 @@ class NoticesWanted:
     after: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AccessesWanted:
+    """Which part of the access record; None leaves a property open. `before` is the id at the last page's end."""
+
+    person: str | None = None
+    notice_id: UUID | None = None
+    refused: bool = False
+    before: int | None = None
+
+
 class DeskReads(Protocol):
     """Lists and single records. Lists that take `most` answer no more than that many."""
+
+    async def find(self, what: str, text: str) -> list[UUID]:
+        """The ids that a text means, three at most: a whole id, or the end of one; `what` is notice, hold and so on."""
 
     async def notice(self, notice_id: UUID) -> Row:
         """Everything known about one notice, except its words.
@@ -67,6 +80,9 @@ class DeskReads(Protocol):
     async def chains(self, notice_ids: Sequence[UUID]) -> dict[UUID, list[Fact]]:
         """The evidence of these notices, first fact first."""
 
+    async def contents(self, notice_ids: Sequence[UUID]) -> dict[UUID, tuple[bytes, bool]]:
+        """The hash of the words of these notices, and whether they were erased."""
+
     async def roots(self, days: Collection[date] | None = None) -> list[DayRoot]:
         """The roots of these days, or all, oldest first."""
 
@@ -83,5 +99,29 @@ class ConsoleReads(Protocol):
     async def notices_page(self, wanted: NoticesWanted, most: int) -> list[Row]:
         """Notices, newest first."""
 
-    async def accesses(self, person: str | None, before: int | None, most: int) -> list[Row]:
-        """Who looked at and did what, newest first; those before an access id."""
+    async def words(self, notice_id: UUID) -> Row | None:
+        """The words of a notice as they were stored, None if there is none; `erased_at` once they are gone."""
+
+    async def accesses(self, wanted: AccessesWanted, most: int) -> list[Row]:
+        """Who looked at and did what, newest first."""
+
+    async def waiting(self) -> list[Waiting]:
+        """Everything that waits."""
+
+    async def figures(self) -> list[Figure]:
+        """What stands still, and why: brakes, reasons of the gate, dead letters by worker."""
+
+    async def throughput(self, kinds: Sequence[str], seconds: int, spans: int) -> dict[str, list[int]]:
+        """How many facts of each kind there were in each of the last `spans` times `seconds`, the oldest span first."""
+
+    async def workers(self) -> list[Row]:
+        """Which worker processes say that they live, and which have fallen silent."""
+
+    async def failing(self) -> list[Row]:
+        """How many items of each worker are retried, and how many are dead."""
+
+    async def open_holds(self) -> list[Row]:
+        """Open holds by kind, with the oldest of each."""
+
+    async def named(self, text: str, sources: Sequence[str], most: int) -> list[Row]:
+        """Notices that a text names: as reference, business, address or event id; `by` says how. See `find` for ids."""

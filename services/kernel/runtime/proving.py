@@ -5,7 +5,7 @@ For named notices, or pages of them, from a desk's reads. The rules themselves a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.kernel.domain.chain import Fact
 from services.kernel.domain.notice import Notice
-from services.kernel.domain.proof import DayRoot, check_against_roots, check_notice, check_root
+from services.kernel.domain.proof import DayRoot, check_against_roots, check_content, check_notice, check_root
 
 
 class ProofReads(Protocol):
@@ -24,6 +24,9 @@ class ProofReads(Protocol):
 
     async def chains(self, notice_ids: Sequence[UUID]) -> dict[UUID, list[Fact]]:
         """The evidence of these notices, first fact first."""
+
+    async def contents(self, notice_ids: Sequence[UUID]) -> dict[UUID, tuple[bytes, bool]]:
+        """The hash of the words of these notices, and whether they were erased."""
 
     async def roots(self, days: Collection[date] | None = None) -> list[DayRoot]:
         """The roots of these days, or all, oldest first."""
@@ -36,6 +39,7 @@ class Findings:
     notices: int = 0
     facts: int = 0
     roots: int = 0
+    erased: int = 0
     faults: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, whose: object, problems: Sequence[str]) -> None:
@@ -51,7 +55,17 @@ async def prove(desk: ProofReads, notice_ids: Sequence[UUID]) -> Findings:
     roots = await desk.roots({fact.at.date() for facts in chains.values() for fact in facts})
     check_roots(found, roots)
     check_notices(found, notices, chains, roots, known_by(roots))
+    check_contents(found, chains, await desk.contents([notice.notice_id for notice in notices]))
     return found
+
+
+def check_contents(
+    found: Findings, chains: Mapping[UUID, Sequence[Fact]], contents: Mapping[UUID, tuple[bytes, bool]]
+) -> None:
+    """Check the words of some notices, which are there or erased, against what their chains say."""
+    for notice_id, (stored, erased) in contents.items():
+        found.erased += erased
+        found.add(notice_id, check_content(chains[notice_id], stored, erased=erased))
 
 
 def known_by(roots: Sequence[DayRoot]) -> dict[UUID, dict[date, bytes]]:

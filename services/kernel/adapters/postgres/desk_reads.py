@@ -115,6 +115,11 @@ class DeskReads(Rows):
             chain.append(Fact(**values))
         return found
 
+    async def contents(self, notice_ids: Sequence[UUID]) -> dict[UUID, tuple[bytes, bool]]:
+        """The hash of the words of these notices, and whether they were erased."""
+        found = await self._all("desk_chain_contents", list(notice_ids))
+        return {row["notice_id"]: (row["content_hash"], row["erased_at"] is not None) for row in found}
+
     async def orphans(self) -> list[UUID]:
         """Notices that have evidence and are not there; 100 at most."""
         return [row["notice_id"] for row in await self._all("desk_chain_orphans")]

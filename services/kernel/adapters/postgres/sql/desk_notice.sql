@@ -17,7 +17,8 @@ ORDER BY n.notice_id DESC LIMIT $5::integer;
 
 -- name: desk_notice
 -- One notice: its hot row, with the hash of its words and whether they were viewed; never the words.
-SELECT n.*, c.content_hash, c.first_viewed_at FROM notice n LEFT JOIN notice_content c ON c.notice_id = n.notice_id
+SELECT n.*, c.content_hash, c.first_viewed_at, c.erased_at AS content_erased_at, r.kept_until, r.kept_for
+FROM notice n LEFT JOIN notice_content c ON c.notice_id = n.notice_id LEFT JOIN retention r ON r.notice_id = n.notice_id
 WHERE n.notice_id = $1::uuid;
 
 -- name: desk_notice_attempts
@@ -40,7 +41,8 @@ WHERE s.notice_id = $1::uuid ORDER BY s.deadline_version;
 
 -- name: desk_notice_evidence
 -- The raw evidence that names one notice, oldest first; never its body.
-SELECT evidence_id, door, source, event_id, type, received_at, state, outcome, octet_length(body) AS bytes
+SELECT evidence_id, door, source, event_id, type, received_at, state, outcome, octet_length(body) AS bytes, erased_at,
+       body_sha256
 FROM raw_evidence WHERE notice_id = $1::uuid ORDER BY received_at, evidence_id;
 
 -- name: desk_notice_wait
@@ -59,6 +61,10 @@ SELECT * FROM notice WHERE notice_id = ANY($1::uuid[]) ORDER BY notice_id;
 -- The whole evidence of these notices.
 SELECT notice_id, seq, kind, at, actor, data::text AS data, digest FROM notice_event
 WHERE notice_id = ANY($1::uuid[]) ORDER BY notice_id, seq;
+
+-- name: desk_chain_contents
+-- The hash of the words of these notices, and when they were erased, as the rows have them.
+SELECT notice_id, content_hash, erased_at FROM notice_content WHERE notice_id = ANY($1::uuid[]);
 
 -- name: desk_chain_orphans
 -- Evidence whose notice is gone.

@@ -98,5 +98,5 @@ WHERE upload_part.upload_id = upload.upload_id AND upload.evidence_id = refused.
 
 -- name: desk_answer
 -- One answer that came through the inbox, as it was given.
-SELECT evidence_id, notice_id, received_at, state, outcome, body FROM raw_evidence
+SELECT evidence_id, notice_id, received_at, state, outcome, body, erased_at, body_sha256 FROM raw_evidence
 WHERE evidence_id = $1::uuid AND door = 'inbox';
