@@ -12,7 +12,7 @@ from schemas.catalogue import CATALOGUE, QUICK
 from services.kernel.domain.outcome import DeadLetter, Done, Refused, Retry
 from services.kernel.ledger import Failure, Finished, Ledger, LedgerRerun, LedgerUnavailable, Transaction, Unsent
 from services.kernel.runtime.decision import Decision, Handler, NotNow
-from services.kernel.runtime.items import Item
+from services.kernel.runtime.items import Item, notice_type_of
 from services.kernel.runtime.spans import item_failed, items_done
 
 log = structlog.get_logger()
@@ -44,7 +44,9 @@ async def _commit(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> li
     async with ledger.begin() as tx:
         known = await tx.already(handler.consumer, [item.key for item in items])
         fresh = list({(item.key, item.user): item for item in items if item.key not in known}.values())
-        decisions = await _decide(handler, tx, fresh)
+        decisions = await decide(handler, tx, fresh)
+        if len(fresh) > 1 and any(map(_in_the_way, fresh, decisions)):
+            raise _Apart
         await items_done(tx, handler.consumer, fresh, decisions)
         unsent = await tx.write([change for decision in decisions for change in decision.changes])
         again = [Finished(item.key, Done(), item.failed_id) for item in items if item.key in known and item.failed_id]
@@ -61,7 +63,17 @@ async def _commit(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> li
     return unsent
 
 
-async def _decide(handler: Handler, tx: Transaction, items: Sequence[Item]) -> list[Decision]:
+class _Apart(Exception):
+    """Items of one batch are in each other's way: halved until each has its own."""
+
+
+def _in_the_way(item: Item, made: Decision) -> bool:
+    """Whether a replay, which has one attempt, only has to wait for a neighbour in its batch."""
+    return item.replayed and isinstance(made.outcome, Retry) and made.outcome.after == 0
+
+
+async def decide(handler: Handler, tx: Transaction, items: Sequence[Item]) -> list[Decision]:
+    """A decision each, in order: a malformed item's, or the handler's."""
     sound = [item for item in items if not item.faults]
     decided = iter(await handler.decide(tx, sound) if sound else ())
     return [await handler.malformed(tx, item) if item.faults else next(decided) for item in items]
@@ -83,7 +95,7 @@ async def _halve(ledger: Ledger, handler: Handler, items: Sequence[Item], error:
 async def _record(ledger: Ledger, handler: Handler, item: Item, error: Exception) -> None:
     stack = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)[-8:]))
     async with ledger.begin() as tx:
-        made = await handler.broken(tx, item, f"{type(error).__name__} at {_place(error)}")
+        made = await handler.broken(tx, item, f"{type(error).__name__} at {place(error)}")
         failure = failure_of(item, made)
         if failure is None:
             raise TypeError(f"{handler.consumer} says that a broken item is {made.outcome}") from error
@@ -92,7 +104,8 @@ async def _record(ledger: Ledger, handler: Handler, item: Item, error: Exception
         await tx.finish(handler.consumer, [], [replace(failure, error=type(error).__name__, stack=stack)])
 
 
-def _place(error: Exception) -> str:
+def place(error: Exception) -> str:
+    """The file and line where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "nowhere"
 
@@ -117,12 +130,13 @@ def failure_of(item: Item, made: Decision) -> Failure | None:
         stack="",
         next_after=after,
         failed_id=item.failed_id,
+        notice_type=notice_type_of(item),
     )
 
 
 def _what_next(item: Item, outcome: Retry | DeadLetter) -> tuple[str, float | None]:
     """The reason to keep, and the seconds until the next attempt (None: dead)."""
-    if isinstance(outcome, DeadLetter):
+    if isinstance(outcome, DeadLetter) or item.replayed:
         return outcome.reason, None
     schedule = entry.retries if (entry := CATALOGUE.get(item.type)) else QUICK
     if item.attempts >= len(schedule):
