@@ -136,6 +136,24 @@ class Visit(visits.Visit):
         """A value of the address's query, without space around it; empty where there is none."""
         return self.request.query_params.get(name, "").strip()
 
+    def query_id(self, name: str) -> UUID | None:
+        """An id of the address's query; what is none is as good as none."""
+        try:
+            return UUID(self.query(name))
+        except ValueError:
+            return None
+
+    @property
+    def now(self) -> Standing:
+        """How things stood when this person was let in, with the clocks.
+
+        Raises:
+            Problem: nobody was.
+        """
+        if self.standing is None:
+            raise Problem(403, "session_ended")
+        return self.standing
+
     def desk(self) -> AbstractAsyncContextManager[ConsoleDesk]:
         """The desk, until the end of the block."""
         return self.site.desks.open()

@@ -14,3 +14,12 @@ async def test_who_is_signed_in_sees_the_overview_and_their_roles(console: Opene
     assert "Operator" in page.text
     (look,) = await console.record()
     assert (look["person"], look["act"], look["allowed"], look["detail"]) == ("p-1", "look", True, "GET /overview")
+
+
+async def test_every_page_of_the_skeleton_shows(console: OpenedConsole) -> None:
+    from tests.rig.system import fee_outstanding
+    nid = await console.served(fee_outstanding("one"))
+    officer = await console.officer("admin", "caseworker", person="p-1", name="Ann Price")
+    for path in ("/overview", "/overview?span=month", "/notices", "/notices?state=served&held=yes", f"/notices/{nid}", f"/notices/{nid}/proof", f"/notices/{nid}/words", "/search", "/search?q=one", f"/search?q={nid}", "/audit"):
+        page = await officer.get(path)
+        assert page.status_code == 200, path + page.text

@@ -21,11 +21,53 @@ SELECT * FROM (
     ORDER BY CASE WHEN $8::uuid IS NULL THEN n.notice_id END DESC, n.notice_id LIMIT $9::integer
 ) AS page ORDER BY notice_id DESC;
 
+-- name: console_words
+-- The words of a notice as they were stored.
+SELECT n.notice_id, n.language, n.source_ref, n.business_id, c.subject, c.body_text, c.body_html, c.content_hash, c.erased_at,
+       c.first_viewed_at, c.first_viewed_by
+FROM notice n JOIN notice_content c ON c.notice_id = n.notice_id WHERE n.notice_id = $1::uuid;
+
 -- name: console_accesses
 -- Who looked at and did what, newest first.
 SELECT access_id, at, site, person, act, allowed, business_id, notice_id, detail FROM access_record
-WHERE ($1::text IS NULL OR person = $1) AND ($2::bigint IS NULL OR access_id < $2)
-ORDER BY access_id DESC LIMIT $3::integer;
+WHERE ($1::text IS NULL OR person = $1) AND ($2::uuid IS NULL OR notice_id = $2) AND (NOT $3::boolean OR NOT allowed)
+  AND ($4::bigint IS NULL OR access_id < $4)
+ORDER BY access_id DESC LIMIT $5::integer;
+
+-- name: console_throughput
+-- Facts of these kinds, by how many spans of so many seconds ago they were recorded.
+SELECT greatest(0, floor(extract(epoch FROM (SELECT legal_now()) - e.at) / $2::integer))::integer AS ago, e.kind,
+       count(*)::integer AS number
+FROM notice_event e
+WHERE e.at > (SELECT legal_now()) - make_interval(secs => $2::integer * $3::integer) AND e.kind = ANY($1::text[])
+GROUP BY 1, 2;
+
+-- name: console_failing
+-- Items that are not done, by worker.
+SELECT worker, count(*) FILTER (WHERE state IN ('retry', 'replaying'))::integer AS retried,
+       count(*) FILTER (WHERE state = 'dead')::integer AS dead
+FROM failed_item WHERE state IN ('retry', 'dead', 'replaying') GROUP BY worker ORDER BY worker;
+
+-- name: console_holds
+-- Open holds by kind, with the age of the oldest.
+SELECT kind, count(*)::integer AS number, legal_now() - min(placed_at) AS age
+FROM hold WHERE lifted_at IS NULL GROUP BY kind ORDER BY count(*) DESC, kind;
+
+-- name: console_named
+-- Notices that a text names, each with how: as reference, business, address or event id. Newest first.
+SELECT n.notice_id, n.source, n.source_ref, n.notice_type, n.business_id, n.state, n.accepted_at,
+       array_agg(DISTINCT found.by ORDER BY found.by) AS by
+FROM (
+    (SELECT notice_id, 'reference' AS by FROM notice WHERE source = ANY($2::text[]) AND source_ref = $1::text)
+    UNION ALL (SELECT notice_id, 'business' FROM notice WHERE business_id = $1 ORDER BY notice_id DESC LIMIT $3::integer)
+    UNION ALL (SELECT notice_id, 'address' FROM attempt WHERE lower(address) = lower($1)
+               ORDER BY started_at DESC LIMIT $3::integer)
+    UNION ALL (SELECT subject, 'event' FROM processed WHERE event_id = $1 LIMIT $3::integer)
+    UNION ALL (SELECT notice_id, 'event' FROM failed_item WHERE event_id = $1 AND notice_id IS NOT NULL LIMIT $3::integer)
+    UNION ALL (SELECT notice_id, 'event' FROM raw_evidence WHERE source = ANY($2::text[]) AND event_id = $1
+               AND door IN ('amqp', 'http', 'callback') AND notice_id IS NOT NULL LIMIT $3::integer)
+) AS found JOIN notice n ON n.notice_id = found.notice_id
+GROUP BY n.notice_id ORDER BY n.notice_id DESC LIMIT $3::integer;
 
 -- name: worker_beat
 -- A worker lives. Whoever fell silent more than a day ago is forgotten.
