@@ -1,127 +1,141 @@
-"""One dead letter: what a deed would do to it, how it is shown, and how a mended message is checked."""
+"""One dead letter on a screen: what it is, its message, its attempts, what persons did, and its notice."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from schemas.catalogue import CATALOGUE
-from schemas.cloudevents import CONTENT_TYPE, EnvelopeRefused, faults, read
 from services.cli import screen
-from services.cli.desk import lasting, when
+from services.cli.dead_letters import impact_of
+from services.cli.dead_letters_edits import changes, tell_diff
+from services.cli.desk import lasting, minute, short, when
 from services.cli.screen import Column
-from services.kernel.adapters.postgres.desk_dead import Mended
-from services.kernel.runtime.fault import Exit, Fault
 
 if TYPE_CHECKING:
-    from services.kernel.adapters.postgres.desk_reads import Row
+    from collections.abc import Mapping
+
+    from services.kernel.runtime.dead_letters.records import Attempt, Beside, Decoded, Whole
 
 ATTEMPTS = (Column("attempt", number=True), Column("at (UTC)"), Column("came to", fold=True))
-ACTIONS = (Column("at (UTC)"), Column("by"), Column("did"), Column("why", fold=True))
-_SETTLED = {"processed", "refused", "cleared"}
-_OVER = {"satisfied", "closed", "sanctioned", "unserved", "withdrawn"}
-_ATTRIBUTES = ("ce-", "cloudevents:", "cloudevents_")
+ACTIONS = (Column("at (UTC)"), Column("by", fold=True), Column("did"), Column("why", fold=True))
+RUNS = (Column("run"), Column("at (UTC)"), Column("came to"), Column("why, and what would follow", fold=True))
+TIMELINE = (Column("at (UTC)"), Column("fact", fold=True), Column("by", fold=True))
+DID = {"mend": "replaced its message", "note": "noted", "propose": "proposed an edit", "reject": "rejected an edit"}
+STACKS = 3
+"""As many attempts are shown with their stacks, the newest; --json has all."""
 
 
-def planned(deed: str, row: Row) -> tuple[str, str]:
-    """What a deed would do to a dead letter, and why."""
-    if row["state"] in {"resolved", "discarded"}:
-        return "left", f"it is {row['state']} already"
-    if deed == "discard":
-        held = row["evidence_id"] and row["evidence_state"] not in _SETTLED
-        return (
-            "discarded",
-            "its evidence goes on holding sanctions until it is cleared" if held else "nothing depends on it",
-        )
-    if row["done_before"]:
-        return "resolved", "it was done before: nothing is done twice"
-    if row["evidence_state"] in _SETTLED:
-        return "resolved", f"its evidence is {row['evidence_state']}: nothing follows"
-    if row["notice_state"] in _OVER:
-        return "replayed", f"its notice is {row['notice_state']}: little can follow"
-    return "replayed", f"{row['worker']} tries it again" + (" sooner" if row["state"] == "retry" else "")
+def tell(whole: Whole) -> None:
+    """Show everything about one dead letter."""
+    _head(whole)
+    _message(whole.decoded, whole.headers)
+    _attempts(whole.attempts)
+    _persons(whole)
+    if whole.beside is not None:
+        _notice(whole.beside)
 
 
-def tell(row: Row, whole: Row) -> None:
-    """Show one dead letter, without its message."""
-    screen.line(f"dead letter {row['failed_id']}", "bold")
-    shown = {
-        "state": row["state"],
-        "reason": row["reason"],
-        "worker": row["worker"],
-        "type": row["type"],
-        "event": f"{row['event_id']} from {row['source']}",
-        "notice": f"{row['notice_id']} ({row['source_ref']}, {row['notice_state']})" if row["notice_id"] else "",
-        "evidence": f"{row['evidence_id']} ({row['evidence_state']})" if row["evidence_id"] else "",
-        "age": lasting(row["age"]),
-        "next": f"{when(row['next_at'])} UTC" if row["next_at"] else "",
-        "message": f"{row['bytes']} bytes of {whole['content_type']} (--body writes it)",
-    }
+def _head(whole: Whole) -> None:
+    letter = whole.letter
+    screen.line(f"dead letter {letter.failed_id}", "bold")
+    _named(
+        {
+            "state": f"{letter.state}, for {lasting(letter.age)}",
+            "reason": letter.reason,
+            "impact": impact_of(letter),
+            "worker": letter.worker,
+            "event": f"{letter.type} {letter.event_id} from {letter.source}",
+            "template": letter.template or "",
+            "evidence": f"{letter.evidence_id} ({letter.evidence_state})" if letter.evidence_id else "",
+            "next": f"{when(letter.next_at)} UTC" if letter.next_at else "",
+            "replays": f"{letter.replays}" if letter.replays else "",
+            "done": "before: replaying it only closes it" if letter.done_before else "",
+            "message": f"{letter.bytes:,} bytes of {whole.content_type} (--body writes it as it is)",
+        }
+    )
+
+
+def _named(shown: Mapping[str, str]) -> None:
+    width = max(map(len, shown), default=0)
     for name, value in shown.items():
         if value:
-            screen.line(f"  {name:<9} {value}", screen.TONES.get(str(value), ""))
-    screen.table(ATTEMPTS, [(number, *_attempt(each)) for number, each in enumerate(_list(whole, "history"), start=1)])
-    actions = [(when(each["at"]), each["actor"], each["action"], each["reason"]) for each in _list(whole, "actions")]
-    if actions:
-        screen.table(ACTIONS, actions)
+            screen.line(f"  {name:<{width}} {value}", screen.TONES.get(value, ""))
 
 
-def _list(whole: Row, name: str) -> list[Mapping[str, object]]:
-    found = whole[name]
-    return found if isinstance(found, list) else []
+def _heading(text: str) -> None:
+    screen.line("")
+    screen.line(text, "bold")
 
 
-def _attempt(attempt: Mapping[str, object]) -> tuple[str, str]:
-    at = str(attempt.get("at", ""))[:19].replace("T", " ")
-    stack = str(attempt.get("stack") or "").strip().splitlines()
-    where = stack[-2].strip() if len(stack) > 1 else ""
-    return at, f"{attempt.get('error')}{f' ({where})' if where else ''}"
+def _message(decoded: Decoded, headers: Mapping[str, str]) -> None:
+    _heading("message")
+    if decoded.fault:
+        screen.line(f"  cannot be read: {decoded.fault}", screen.BAD)
+    _named(decoded.envelope or {})
+    for text in (decoded.text if decoded.data is None else decoded.data).splitlines():
+        screen.line(f"  {text}")
+    for name, value in headers.items():
+        screen.line(f"  header {name}: {value}", screen.QUIET)
 
 
-def tell_body(whole: Row) -> None:
+def _attempts(attempts: tuple[Attempt, ...]) -> None:
+    _heading("attempts")
+    screen.table(ATTEMPTS, ((number, when(each.at), _end(each)) for number, each in enumerate(attempts, start=1)))
+    stacks = {each.stack.rstrip(): number for number, each in enumerate(attempts, start=1) if each.stack.strip()}
+    for stack, number in list(stacks.items())[-STACKS:]:
+        screen.line(f"stack of attempt {number}", screen.QUIET)
+        for text in stack.splitlines():
+            screen.line(f"  {text}", screen.QUIET)
+
+
+def _end(attempt: Attempt) -> str:
+    """What came of it, and (of an exception) in which line of ours: the last one of its stack."""
+    places = [text.strip() for text in attempt.stack.splitlines() if text.strip().startswith("File ")]
+    return f"{attempt.error} ({places[-1]})" if places else attempt.error
+
+
+def _persons(whole: Whole) -> None:
+    if whole.actions:
+        _heading("what persons did")
+        did = (
+            (minute(each.at), each.actor, DID.get(each.action, f"{each.action}"), each.reason) for each in whole.actions
+        )
+        screen.table(ACTIONS, did)
+    for edit in whole.edits:
+        decided = f"{edit.state} by {edit.decided_by}: {edit.decision_reason}" if edit.decided_at else "waits"
+        _heading(f"proposal {short(edit.edit_id)} by {edit.proposed_by} ({edit.reason}): {decided}")
+        tell_diff(changes(edit.body_before, edit.body, whole.letter.type))
+    if whole.runs:
+        _heading("replays and dry runs")
+        came = (
+            (
+                short(item.run_id), minute(item.ended_at or item.handed_at), str(item.outcome or "").replace("_", " "),
+                "; ".join(part for part in (item.why, *item.effects) if part),
+            )
+            for item in whole.runs
+        )  # fmt: skip
+        screen.table(RUNS, came)
+
+
+def _notice(beside: Beside) -> None:
+    _heading(f"its notice {beside.notice_id}")
+    _named(
+        {
+            "state": beside.state,
+            "reference": f"{beside.source_ref} of business {beside.business_id}",
+            "type": f"{beside.regime}/{beside.notice_type}, template version {beside.template_version}",
+            "deadline": f"{when(beside.deadline_at)} UTC" if beside.deadline_at else "",
+            "held": "; ".join(beside.holds),
+        }
+    )
+    screen.table(TIMELINE, ((when(fact.at), fact.kind, fact.actor) for fact in beside.timeline))
+
+
+def tell_body(body: bytes) -> None:
     """Write the message to stdout, byte for byte; on a terminal what could steer it is shown instead."""
-    body = whole["body"] if isinstance(whole["body"], bytes) else b""
     if screen.console().is_terminal:
         for text in body.decode("utf-8", "replace").splitlines():
             screen.line(text)
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(body)
-
-
-def mended_of(file: Path, row: Row, whole: Row, *, raw: bool) -> Mended:
-    """The message that stands in a file, checked as the worker will check it; `raw`: as it is.
-
-    Raises:
-        Fault: the file cannot be read, or the message would fail again; names every fault.
-    """
-    try:
-        body = file.read_bytes()
-    except OSError as error:
-        raise Fault(f"the file cannot be read ({error.strerror})", str(file), "name a file", code=Exit.USAGE) from error
-    headers = whole["headers"] if isinstance(whole["headers"], dict) else {}
-    if raw:
-        return Mended(body, str(row["type"]), str(whole["content_type"]), headers)
-    try:
-        envelope = read(body, CONTENT_TYPE, {})
-    except EnvelopeRefused as refused:
-        raise _still(file, str(refused)) from None
-    entry = CATALOGUE.get(envelope.type)
-    if entry is None or entry.consumer is None:
-        raise _still(file, f"type {envelope.type!r} is for no worker")
-    try:
-        entry.model.model_validate(envelope.data)
-    except ValidationError as error:
-        raise _still(file, "; ".join(f"data.{fault}" for fault in faults(error))) from None
-    kept = {name: value for name, value in headers.items() if not name.lower().startswith(_ATTRIBUTES)}
-    return Mended(body, envelope.type, CONTENT_TYPE, kept, envelope.type)
-
-
-def _still(file: Path, what: str) -> Fault:
-    return Fault(
-        f"the message would fail again: {what}", str(file), "mend it, or --raw to send it unchecked", code=Exit.USAGE
-    )

@@ -1,260 +1,219 @@
-"""`duly dead-letters …`: what failed for good: why, and what may be done about it."""
+"""`duly dead-letters …`: what failed for good: why, what it holds up in law, and what may be done about it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
-from uuid import UUID
 
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
 
 from services.cli import screen
-from services.cli.desk import By, Most, all_named, at_desk, done, lasting, named, plain, said, short, show_rows
+from services.cli.dead_letters_choice import OPEN, DeadLetterId, Filters, chosen_by, one
+from services.cli.desk import Most, at_desk, lasting, minute, named, plain, short, show_rows
 from services.cli.options import Json
 from services.cli.screen import Column
 from services.kernel.runtime.fault import Exit, Fault
 
 if TYPE_CHECKING:
     from services.kernel.adapters.postgres.desk import PostgresDesk
-    from services.kernel.adapters.postgres.desk_dead import Chosen
-    from services.kernel.adapters.postgres.desk_reads import Row
-    from services.kernel.runtime.desk import Word
+    from services.kernel.runtime.dead_letters import records
+    from services.kernel.runtime.dead_letters.records import DeadLetter, Whole
 
-COLUMNS = (
-    Column("dead letter"), Column("worker"), Column("type", fold=True), Column("tries", number=True), Column("age"),
-    Column("notice", fold=True), Column("state"), Column("reason", fold=True),
+LIST = (
+    Column("dead letter"), Column("impact", fold=True), Column("notice", fold=True), Column("age"),
+    Column("cause", fold=True),
 )  # fmt: skip
-NARROW = (
-    Column("dead letter"), Column("type"), Column("notice"), Column("worker", fold=True),
-    Column("reason", fold=True),
+PLAIN = (
+    Column("dead letter"), Column("state"), Column("impact"), Column("worker"), Column("type"), Column("template"),
+    Column("notice"), Column("age"), Column("attempts", number=True), Column("cause"),
 )  # fmt: skip
-PLANS = (Column("dead letter"), Column("would be"), Column("why", fold=True))
-OPEN = {"dead", "retry", "replaying"}
-CHUNK = 200
-ALL_MOST = 1_000_000
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+GROUPS = (Column("", number=True), Column("impact", fold=True), Column("cause", fold=True), Column("such as"))
+PLAIN_GROUPS = (
+    Column("number", number=True), Column("impact"), Column("worker"), Column("type"), Column("template"),
+    Column("cause"), Column("oldest (UTC)"), Column("such as"),
+)  # fmt: skip
+RETRIES = (
+    Column("dead letter"), Column("next"), Column("attempts", number=True), Column("impact", fold=True),
+    Column("cause", fold=True),
+)  # fmt: skip
+IMPACTS = {"blocks_sanction": "blocks a sanction", "deadline_at_risk": "deadline at risk"}
+MOST_GROUPS = 200
+State = Literal["dead", "retry", "replaying", "resolved", "discarded", "all"]
+By = Literal["cause_and_impact", "cause", "impact", "worker", "type", "template"]
 
-Ids = Annotated[str, Parameter(help="Dead letters: their ids, or how the ids end.")]
-Worker = Annotated[str, Parameter(help="Of this worker only.")]
-Type = Annotated[str, Parameter(name="--type", help="Of this message type only.")]
-Contains = Annotated[str, Parameter(help="Whose reason contains this.")]
-Since = Annotated[str, Parameter(help="Not older than this: 30m, 6h, 2d, or an ISO date or time (UTC).")]
-All = Annotated[bool, Parameter(name="--all", help="All dead ones that the filters leave.")]
-Why = Annotated[str, Parameter(name="--reason", help="Why; it is recorded. A dry run needs none.")]
-DryRun = Annotated[bool, Parameter(help="Only show what would be done, and why.")]
+LOOK = Group("Look", sort_key=1)
+REPLAY = Group("Replay", sort_key=2)
+ACT = Group("Otherwise", sort_key=3)
 
 app = App(name="dead-letters", help="See, mend and replay what failed for good.")
+for _name, _where, _group, _help in (
+    ("replay", "replays:replay", REPLAY, "Run dead letters again, in batches that grow while all goes well."),
+    ("runs", "replays:runs", REPLAY, "List replays and dry runs, newest first."),
+    ("run", "replays:run", REPLAY, "Follow a replay or a dry run, or see how it ended."),
+    ("pause", "replays:pause", REPLAY, "Hand out nothing more of a run for now."),
+    ("resume", "replays:resume", REPLAY, "Go on with a run that was stopped, from its first step."),
+    ("cancel", "replays:cancel", REPLAY, "End a run: what it has not handed out stays as it is."),
+    ("edit", "edits:edit", REPLAY, "Propose another message in the place of a broken one."),
+    ("edits", "edits:edits", REPLAY, "List proposals that wait for a second person."),
+    ("approve", "edits:approve", REPLAY, "Approve what another person proposed, and replay it."),
+    ("reject", "edits:reject", REPLAY, "Close a proposal; the message stays as it is."),
+    ("hurry", "acts:hurry", ACT, "Try pending retries at once."),
+    ("stop", "acts:stop", ACT, "Try pending retries no more: they are dead, and wait for a person."),
+    ("discard", "acts:discard", ACT, "Give up. What is given up is kept, and its evidence goes on holding sanctions."),
+    ("restore", "acts:restore", ACT, "Make what was discarded dead again."),
+    ("note", "acts:note", ACT, "Note something with a dead letter; it stays."),
+):  # fmt: skip
+    app.command(f"services.cli.dead_letters_{_where}", name=_name, group=_group, help=_help)
 
 
-@app.command(name="list")
+@app.command(name="list", group=LOOK)
 def show_all(
     *,
-    state: Annotated[
-        Literal["dead", "retry", "resolved", "discarded", "all"], Parameter(help="In this state.")
-    ] = "dead",
-    worker: Worker = "",
-    kind: Type = "",
-    reason_contains: Contains = "",
-    since: Since = "",
+    state: Annotated[State, Parameter(help="In this state.")] = "dead",
+    filters: Filters = OPEN,
+    after: Annotated[str, Parameter(help="Those after this one: the last of the page before.")] = "",
     limit: Most = 100,
     json: Json = False,
 ) -> None:
     """List dead letters, oldest first."""
-    chosen = _chosen(None, "" if state == "all" else state, worker, kind, reason_contains, since)
 
-    async def work(desk: PostgresDesk) -> list[Row]:
-        return await desk.dead_letters(chosen, limit)
+    async def work(desk: PostgresDesk) -> tuple[list[DeadLetter], int]:
+        chosen = await chosen_by(desk, filters, () if state == "all" else (state,))
+        begins = (await one(desk, after)).after if after else None
+        rows = await desk.letters(chosen, limit, begins)
+        full = len(rows) == limit and not json
+        return rows, await desk.letter_count(chosen) if full else 0
 
-    rows = at_desk(work)
+    rows, number = at_desk(work)
     if json:
-        show_rows(rows)
+        show_rows(map(asdict, rows))
+        return
+    terminal = screen.console().is_terminal
+    columns, cells = (LIST, _cells) if terminal else (PLAIN, _plain_cells)
+    screen.table(columns, map(cells, rows), empty="There is no such dead letter.")
+    if number > len(rows):
+        screen.aside(f"{len(rows):,} of {number:,}; the next: --after {short(rows[-1].failed_id)}")
+
+
+def impact_of(row: DeadLetter | records.Group) -> str:
+    """The legal impact in words."""
+    return IMPACTS.get(row.impact, row.impact.replace("_", " ")) if row.impact else "several"
+
+
+def _cells(row: DeadLetter) -> tuple[object, ...]:
+    about = row.source_ref or row.template or row.event_id
+    return short(row.failed_id), impact_of(row), about, lasting(row.age), screen.Stacked((row.cause, _marks(row)))
+
+
+def _marks(row: DeadLetter) -> str:
+    """Whose it is, and what is unlike the others."""
+    marks = (
+        row.worker,
+        row.state if row.state != "dead" else "",
+        screen.counted(row.attempts, "attempt"),
+        screen.counted(row.notes, "note") if row.notes else "",
+        "edit proposed" if row.edit_id else "",
+        "in a replay" if row.run_id else "",
+    )
+    return " \N{MIDDLE DOT} ".join(mark for mark in marks if mark)
+
+
+def _plain_cells(row: DeadLetter) -> tuple[object, ...]:
+    return (
+        row.failed_id, row.state, row.impact, row.worker, row.type, row.template, row.source_ref, lasting(row.age),
+        row.attempts, row.cause,
+    )  # fmt: skip
+
+
+@app.command(group=LOOK)
+def groups(
+    *,
+    by: Annotated[By, Parameter(help="What they are grouped by.")] = "cause_and_impact",
+    state: Annotated[State, Parameter(help="In this state.")] = "dead",
+    filters: Filters = OPEN,
+    limit: Most = MOST_GROUPS,
+    json: Json = False,
+) -> None:
+    """Count dead letters by what they have in common, the gravest impact first.
+
+    `--like` one of a group means the whole group, in every command: `duly dead-letters replay --like DEAD_LETTER`.
+    """
+    from services.kernel.runtime.dead_letters.choice import By as Property  # noqa: PLC0415 -- heavy
+
+    async def work(desk: PostgresDesk) -> list[records.Group]:
+        chosen = await chosen_by(desk, filters, () if state == "all" else (state,))
+        return await desk.letter_groups(chosen, Property(by), limit)
+
+    found = at_desk(work)
+    if json:
+        show_rows(map(asdict, found))
+    elif screen.console().is_terminal:
+        screen.table(GROUPS, map(_group_cells, found), empty="There is no such dead letter.")
     else:
-        columns, cells = (NARROW, _narrow) if screen.console().is_terminal else (COLUMNS, _cells)
-        screen.table(columns, map(cells, rows), empty="There is no such dead letter.")
+        screen.table(PLAIN_GROUPS, map(_plain_group, found), empty="There is no such dead letter.")
 
 
-def _cells(row: Row) -> tuple[object, ...]:
+def _group_cells(group: records.Group) -> tuple[object, ...]:
+    whose = " \N{MIDDLE DOT} ".join(part for part in (group.worker, group.type) if part)
+    cause = screen.Stacked((group.cause or "several causes", whose, group.template))
+    impact = screen.Stacked((impact_of(group), f"since {minute(group.oldest)}"))
+    return f"{group.number:,}", impact, cause, short(group.example)
+
+
+def _plain_group(group: records.Group) -> tuple[object, ...]:
     return (
-        short(row["failed_id"]), row["worker"], row["type"], row["attempts"], lasting(row["age"]),
-        row["source_ref"] or short(row["notice_id"]), row["state"], row["reason"],
+        group.number, group.impact, group.worker, group.type, group.template, group.cause, minute(group.oldest),
+        group.example,
     )  # fmt: skip
 
 
-def _narrow(row: Row) -> tuple[object, ...]:
-    """The same for a terminal, which has no room for as many columns."""
-    tries = "1 try" if row["attempts"] == 1 else f"{row['attempts']} tries"
-    return (
-        short(row["failed_id"]), row["type"], row["source_ref"] or short(row["notice_id"]),
-        f"{row['worker']}: {row['state']}, {tries}, {lasting(row['age'])}", row["reason"],
-    )  # fmt: skip
-
-
-def _chosen(ids: tuple[UUID, ...] | None, state: str, worker: str, kind: str, contains: str, since: str) -> Chosen:
-    from services.kernel.adapters.postgres.desk_dead import Chosen  # noqa: PLC0415 -- heavy
-
-    return Chosen(ids, state or None, worker or None, kind or None, contains or None, _since(since))
-
-
-def _since(text: str) -> datetime | None:
-    """An instant, from a span before now or an ISO date or time (UTC where it says nothing)."""
-    if not text:
-        return None
-    if text[:-1].isdigit() and text[-1] in _UNITS and len(text) < 8:  # noqa: PLR2004 -- beyond the calendar
-        return datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise Fault(f"{text!r} is no time", "--since", "write 30m, 6h, 2d or 2026-11-22", code=Exit.USAGE) from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-@app.command
+@app.command(group=LOOK)
 def show(
-    dead_letter: Annotated[str, Parameter(help="Its id, or how the id ends.")],
+    dead_letter: DeadLetterId,
     /,
     *,
     body: Annotated[bool, Parameter(help="Write the message as it is kept, and nothing else.")] = False,
     json: Json = False,
 ) -> None:
-    """Show one dead letter: reason, every attempt, and what persons did. The message itself only with --body."""
+    """Show one dead letter: message, attempts, what persons did, and its notice. --body writes the message as it is."""
     from services.cli.dead_letter import tell, tell_body  # noqa: PLC0415 -- heavy
 
-    async def work(desk: PostgresDesk) -> tuple[Row, Row]:
-        failed_id = await named(desk, "dead", dead_letter)
-        [row] = await desk.dead_letters(_chosen((failed_id,), "", "", "", "", ""), 1)
-        return row, await desk.dead_letter_whole(failed_id)
+    async def work(desk: PostgresDesk) -> Whole:
+        whole = await desk.letter_whole(await named(desk, "dead", dead_letter))
+        if whole is None:
+            raise Fault(f"there is no dead letter {dead_letter!r}", "", "it was there a moment ago", code=Exit.NO)
+        return whole
 
-    row, whole = at_desk(work)
+    whole = at_desk(work)
     if body:
-        tell_body(whole)
+        tell_body(whole.body)
     elif json:
-        screen.json_line(plain({**row, **{name: value for name, value in whole.items() if name != "body"}}))
+        screen.json_line(plain(asdict(whole)))
     else:
-        tell(row, whole)
+        tell(whole)
 
 
-@app.command
-def replay(
-    *dead_letters: Ids,
-    everything: All = False,
-    worker: Worker = "",
-    kind: Type = "",
-    reason_contains: Contains = "",
-    since: Since = "",
-    reason: Why = "",
-    by: By = "",
-    dry_run: DryRun = False,
-    body: Annotated[Path | None, Parameter(name="--body", help="Put this file in the place of the message.")] = None,
-    raw: Annotated[bool, Parameter(help="Take the file of --body as it is, unchecked.")] = False,
-    json: Json = False,
-) -> int:
-    """Run dead letters again, through their own worker. What was done before is not done twice."""
-    chosen = _chosen(None, "dead" if everything else "", worker, kind, reason_contains, since)
-    if body is not None and len(dead_letters) != 1:
-        raise Fault("one message is mended at a time", "--body", "name one dead letter", code=Exit.USAGE)
-    if body is not None:
-        return _mend(dead_letters[0], body, reason, by, raw=raw, dry_run=dry_run, json=json)
-    return _deed("replay", dead_letters, chosen, reason, by, everything=everything, dry_run=dry_run, json=json)
+@app.command(group=LOOK)
+def retries(*, filters: Filters = OPEN, limit: Most = 100, json: Json = False) -> None:
+    """List retries that wait for their time, oldest first: `hurry` and `stop` them."""
 
+    async def work(desk: PostgresDesk) -> list[DeadLetter]:
+        return await desk.letters(await chosen_by(desk, filters, ("retry",)), limit)
 
-@app.command
-def discard(
-    *dead_letters: Ids,
-    everything: All = False,
-    worker: Worker = "",
-    kind: Type = "",
-    reason_contains: Contains = "",
-    since: Since = "",
-    reason: Why = "",
-    by: By = "",
-    dry_run: DryRun = False,
-    json: Json = False,
-) -> int:
-    """Give dead letters up. They are kept; evidence that they carry goes on holding sanctions until it is cleared."""
-    chosen = _chosen(None, "dead" if everything else "", worker, kind, reason_contains, since)
-    return _deed("discard", dead_letters, chosen, reason, by, everything=everything, dry_run=dry_run, json=json)
-
-
-def _deed(
-    deed: Literal["replay", "discard"],
-    texts: tuple[str, ...],
-    chosen: Chosen,
-    reason: str,
-    by: str,
-    *,
-    everything: bool,
-    dry_run: bool,
-    json: bool,
-) -> int:
-    from services.cli.dead_letter import planned  # noqa: PLC0415 -- heavy
-
-    if bool(texts) == everything:
-        raise Fault("which dead letters?", "", "name them, or --all with filters", code=Exit.USAGE)
-    word = None if dry_run else said(by, reason)
-
-    async def work(desk: PostgresDesk) -> tuple[list[Row], int]:
-        ids = None if everything else tuple(await all_named(desk, "dead", texts))
-        rows = await desk.dead_letters(_among(chosen, ids), ALL_MOST)
-        return rows, 0 if word is None else await _in_chunks(desk, deed, rows, word)
-
-    rows, count = at_desk(work)
-    if dry_run:
-        plans = [(row, *planned(deed, row)) for row in rows]
-        if json:
-            show_rows({"failed_id": row["failed_id"], "would_be": what, "why": why} for row, what, why in plans)
-        else:
-            screen.table(PLANS, ((short(row["failed_id"]), what, why) for row, what, why in plans), empty="None.")
-        return Exit.OK
-    return _told(deed, rows, count, json=json)
-
-
-def _among(chosen: Chosen, ids: tuple[UUID, ...] | None) -> Chosen:
-    from dataclasses import replace  # noqa: PLC0415 -- beside its only use
-
-    return replace(chosen, failed_ids=ids)
-
-
-async def _in_chunks(desk: PostgresDesk, deed: str, rows: list[Row], word: Word) -> int:
-    ids = [row["failed_id"] for row in rows if row["state"] in OPEN and isinstance(row["failed_id"], UUID)]
-    act = desk.replay if deed == "replay" else desk.discard
-    count = 0
-    with screen.progress(f"{deed}ing", len(ids)) as advance:
-        for at in range(0, len(ids), CHUNK):
-            count += await act(ids[at : at + CHUNK], word)
-            advance(len(ids[at : at + CHUNK]))
-    return count
-
-
-def _told(deed: str, rows: list[Row], count: int, *, json: bool) -> int:
-    left = [row for row in rows if row["state"] not in OPEN]
-    verb = "made due again; relay sends them" if deed == "replay" else "discarded"
+    rows = at_desk(work)
     if json:
-        screen.json_line({"named": len(rows), "done": count, "skipped": len(rows) - count})
-    else:
-        screen.line(f"{count} of {len(rows)} {verb}", screen.GOOD if count == len(rows) else screen.WAIT)
-        for row in left:
-            screen.line(f"  {short(row['failed_id'])} is {row['state']} already")
-    return Exit.OK if count == len(rows) else Exit.NO
+        show_rows(map(asdict, rows))
+        return
+    cells = (
+        (short(row.failed_id), _next(row), row.attempts, impact_of(row), screen.Stacked((row.cause, row.worker)))
+        for row in rows
+    )
+    screen.table(RETRIES, cells, empty="No retry waits.")
 
 
-def _mend(text: str, file: Path, reason: str, by: str, *, raw: bool, dry_run: bool, json: bool) -> int:
-    from services.cli.dead_letter import mended_of  # noqa: PLC0415 -- heavy
-
-    word = None if dry_run else said(by, reason)
-
-    async def work(desk: PostgresDesk) -> Row:
-        failed_id = await named(desk, "dead", text)
-        [row] = await desk.dead_letters(_chosen((failed_id,), "", "", "", "", ""), 1)
-        mended = mended_of(file, row, await desk.dead_letter_whole(failed_id), raw=raw)
-        if row["state"] not in OPEN:
-            raise Fault(f"this dead letter is {row['state']} already", "", "nothing is left to mend", code=Exit.NO)
-        if word is not None:
-            await desk.mend(failed_id, mended, word)
-            await desk.replay([failed_id], word)
-        return {"failed_id": failed_id, "type": mended.type, "bytes": len(mended.body), "done": word is not None}
-
-    told = at_desk(work)
-    verb = "would be mended and replayed" if dry_run else "is mended and due again; relay sends it"
-    done(f"dead letter {told['failed_id']} {verb} as {told['type']} ({told['bytes']} bytes)", told, json=json)
-    return Exit.OK
+def _next(row: DeadLetter) -> str:
+    """When it is tried next, seen from the database's now."""
+    if row.next_at is None:
+        return ""
+    left = row.next_at - (row.created_at + row.age)
+    return f"in {lasting(left)}" if left.total_seconds() > 0 else "now"

@@ -27,6 +27,10 @@ TONES: Mapping[str, str] = {
     **dict.fromkeys(("served", "satisfied", "delivered", "ok", "done", "fire"), GOOD),
     **dict.fromkeys(("unserved", "sanctioned", "final", "dead", "no", "block", "complaint"), BAD),
     **dict.fromkeys(("accepted", "rendered", "lapsed", "delayed", "unclear", "held", "wait", "auto-reply"), WAIT),
+    **dict.fromkeys(("blocks a sanction", "unsafe", "failed again"), BAD),
+    **dict.fromkeys(("deadline at risk", "expired", "stopped", "refused", "left as it was"), WAIT),
+    **dict.fromkeys(("safe", "finished"), GOOD),
+    **dict.fromkeys(("harmless", "already done", "cancelled"), QUIET),
     **dict.fromkeys(("closed", "withdrawn", "other"), QUIET),
 }
 """The colour of a word that stands alone in a cell."""
@@ -39,6 +43,12 @@ class Column:
     heading: str
     number: bool = False
     fold: bool = False
+
+
+class Stacked(tuple[object, ...]):
+    """A cell of several lines: what counts first, then what explains it, more quietly. Piped, on one line."""
+
+    __slots__ = ()
 
 
 @lru_cache(1)
@@ -64,6 +74,11 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, empty:
 def line(text: str, style: str = "") -> None:
     """Write one line of result."""
     console().print(Text(visible(text), style=style), soft_wrap=True)
+
+
+def aside(text: str) -> None:
+    """Say something beside the results, to persons only: a hint, what comes next."""
+    errors().print(Text(visible(text), style=QUIET), soft_wrap=True)
 
 
 def json_line(told: object) -> None:
@@ -130,11 +145,16 @@ def _drawn(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> int:
             overflow="fold" if column.fold else "ellipsis",
         )
     for row in rows:
-        texts = [_cell(value) for value in row]
-        drawn.add_row(*(Text(text, style=TONES.get(text, "")) for text in texts))
+        drawn.add_row(*map(_text, row))
     if drawn.row_count:
         console().print(drawn)
     return drawn.row_count
+
+
+def _text(value: object) -> Text:
+    first, *rest = map(_cell, value) if isinstance(value, Stacked) else (_cell(value),)
+    quiet = [(f"\n{text}", QUIET) for text in rest if text]
+    return Text.assemble(Text(first, style=TONES.get(first, "")), *quiet)
 
 
 def _piped(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> int:
