@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from services.kernel.adapters.web.connections import Connection
+from services.kernel.adapters.web.tracing import Traced
 from services.kernel.ledger import Ledger, LedgerUnavailable
 from services.kernel.runtime.fault import Fault
 from services.kernel.runtime.health import Check
@@ -40,6 +41,7 @@ class WebWorker:
 
     `beside` runs next to it (what commits for it) and is told to stop only when the last request is answered. `proxies`
     are the addresses whose `X-Forwarded-For` is believed. `listening` is called with the port once it is open.
+    `partners`: whoever calls is one of ours, and a trace that comes with a request goes on.
     """
 
     name: str
@@ -51,6 +53,7 @@ class WebWorker:
     beside: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
     proxies: Sequence[str] = ()
     listening: Callable[[int], None] = lambda _port: None
+    partners: bool = False
     _open: bool = field(default=False, init=False)
 
     @property
@@ -100,7 +103,7 @@ class WebWorker:
 
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
-            self.app,
+            Traced(self.app, self.name, continues=self.partners),
             http=Connection,
             loop="none",
             ws="none",
