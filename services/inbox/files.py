@@ -28,6 +28,7 @@ from services.kernel.ledger.inbox import InboxLedger
 SECONDS = 60
 _NAME = re.compile(r"evidence-[0-9]{1,3}\.[a-z]{1,5}")
 _EXPIRED = "This link is no longer valid. Go back to the notice and open the file again.\n"
+_ERASED = "This file has been erased, as the retention rules say. What it was is known by its SHA-256.\n"
 _HEADERS = {
     "content-security-policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -79,6 +80,8 @@ def files_app(ledger: InboxLedger, links: Links, limit: RateLimit) -> ASGIApp:
         }
         async with ledger.open() as tx:  # before anything is answered: the database may be away
             first = await tx.part(UUID(upload_id), 1)
+        if first is None and int(request.query_params["size"]):
+            return PlainTextResponse(_ERASED, 410)
         parts = _parts(ledger, UUID(upload_id), first, int(request.query_params["size"]))
         return StreamingResponse(parts, media_type="application/octet-stream", headers=headers)
 

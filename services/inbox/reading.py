@@ -74,7 +74,7 @@ async def view(visit: Visit, act: str) -> tuple[Opened, Message]:
     opened, message = await look(visit, act)
     if visit.request.method == "HEAD":  # nobody has seen anything
         return opened, message
-    if opened.listed.first_viewed_at is None:
+    if opened.listed.first_viewed_at is None and opened.listed.erased_at is None:
         await _first_view(visit, opened)
         opened, message = await look(visit, act)
     async with visit.inbox.ledger.open() as tx:
@@ -105,7 +105,12 @@ async def look(visit: Visit, act: str) -> tuple[Opened, Message]:
 
 
 def is_as_served(opened: Opened) -> bool:
-    """Whether the words are still those whose hash was stored, and put into evidence, when they were rendered."""
+    """Whether the words are still those whose hash was stored, and put into evidence, when they were rendered.
+
+    Words that were erased are not there to be compared; the database lets none be left over.
+    """
+    if opened.listed.erased_at is not None:
+        return not (opened.listed.subject or opened.body_text or opened.body_html)
     return content_hash(opened.listed.subject, opened.body_text, opened.body_html) == opened.content_hash
 
 
@@ -136,5 +141,7 @@ async def file(visit: Visit) -> Response:
         await visit.record(tx, "download", allowed=found is not None, notice_id=notice_id, detail=str(upload_id))
     if found is None:
         raise Problem(404, "not_found")
+    if found.erased_at is not None:
+        raise Problem(410, "erased")
     name = showing.neutral_name(found.number, found.media_type)
     return RedirectResponse(visit.inbox.links.make(upload_id, name, found.size), 303)

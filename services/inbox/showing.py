@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -15,6 +15,7 @@ from services.kernel.domain.library import Library
 from services.kernel.domain.notice import State
 from services.kernel.domain.outage import INBOX_WAS_DOWN
 from services.kernel.domain.regime import NoticeType, Satisfier
+from services.kernel.domain.retention import Policy
 from services.kernel.ledger.inbox import Answer, Listed, Opened
 from services.kernel.ledger.people import ActsFor, Session
 
@@ -56,11 +57,19 @@ def line(listed: Listed, library: Library) -> Line:
         subject=listed.subject,
         reference=listed.source_ref,
         came_at=listed.content_available_at.astimezone(zone),
-        unread=listed.first_viewed_at is None,
+        unread=listed.first_viewed_at is None and listed.erased_at is None,
         stage=stage(listed, notice_type),
-        language=listed.language,
+        language=listed.language if listed.erased_at is None else "",
         due=due(listed, notice_type, zone),
+        erased_on=_day(listed.erased_at, zone),
+        kept_until=_kept_until(listed, notice_type.retention_under(library.regime(listed.regime)), zone),
     )
+
+
+def _kept_until(listed: Listed, policy: Policy | None, zone: ZoneInfo) -> date | None:
+    """The last local day of the period, which other reasons may make longer; None while the notice is not over."""
+    ended_on = _day(listed.ended_at, zone)
+    return None if policy is None or ended_on is None else policy.content.last_day(ended_on)
 
 
 def stage(listed: Listed, notice_type: NoticeType) -> Stage:
@@ -123,8 +132,14 @@ def may_give(stage: Stage, asked: frozenset[Satisfier]) -> tuple[str, ...]:
 
 def given(answer: Answer, listed: Listed, zone: ZoneInfo) -> Given:
     """An answer that was received, as it was stored."""
-    said = ResponseGivenV1.model_validate(read(answer.body, CONTENT_TYPE, {}).data)
     at = None if listed.state in _VOID else listed.deadline_at
+    in_time = None if at is None else answer.received_at < at
+    if answer.erased_at is not None:
+        received, digest = answer.received_at.astimezone(zone), (answer.body_sha256 or b"").hex()
+        return Given(
+            str(answer.evidence_id), received, "", "", "", (), in_time, _day(answer.erased_at, zone), digest
+        )  # fmt: skip
+    said = ResponseGivenV1.model_validate(read(answer.body, CONTENT_TYPE, {}).data)
     return Given(
         evidence_id=str(answer.evidence_id),
         received_at=answer.received_at.astimezone(zone),
@@ -132,7 +147,7 @@ def given(answer: Answer, listed: Listed, zone: ZoneInfo) -> Given:
         by=said.given_by_name,
         text=said.text,
         files=tuple(_file(number, file, said) for number, file in enumerate(said.files, start=1)),
-        in_time=None if at is None else answer.received_at < at,
+        in_time=in_time,
     )
 
 
@@ -145,6 +160,10 @@ def neutral_name(number: int, media_type: str) -> str:
 def _file(number: int, file: GivenFile, said: ResponseGivenV1) -> File:
     name = neutral_name(number, file.media_type)
     return File(name, file.shown_name, file.size, file.digest, f"/notices/{said.notice_id}/files/{file.upload_id}")
+
+
+def _day(instant: datetime | None, zone: ZoneInfo) -> date | None:
+    return None if instant is None else instant.astimezone(zone).date()
 
 
 def _local(instant: datetime | None, zone: ZoneInfo) -> datetime | None:

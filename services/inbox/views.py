@@ -77,7 +77,11 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One notice in the list. `came_at` is local; `language` is the subject's, empty where it is not known."""
+    """One notice in the list. `came_at` is local; `language` is the subject's, empty where it is not known.
+
+    `erased_on`: the local day on which its words were erased, with its subject; `kept_until`: they are kept at least
+    up to this day, once the notice is over.
+    """
 
     notice_id: str
     subject: str
@@ -87,6 +91,8 @@ class Line:
     stage: Stage
     due: Due | None
     language: str = ""
+    erased_on: date | None = None
+    kept_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An answer that was received: local instant (the first byte's), by whom, what, and whether it was in time."""
+    """An answer that was received: local instant (the first byte's), by whom, what, and whether it was in time.
+
+    Of one that was erased there is the day, and `digest`, the SHA-256 of what it was.
+    """
 
     evidence_id: str
     received_at: datetime
@@ -121,6 +130,8 @@ class Given:
     text: str
     files: tuple[File, ...]
     in_time: bool | None
+    erased_on: date | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,7 @@ def exhibits(language: str) -> Iterator[Exhibit]:
 
 PROBLEMS = {
     "not_found": 404,
+    "erased": 410,
     "form_expired": 403,
     "session_ended": 401,
     "sign_in_failed": 401,
@@ -299,5 +300,15 @@ def _rarer(language: str) -> Iterator[Exhibit]:
         yield Exhibit(f"answer-{stage}", "answer.html", language, asked, alike=True)
         sent = {**who, "message": told, "given": given("question", in_time=None)}
         yield Exhibit(f"received-{stage}", "received.html", language, sent, alike=True)
+    gone = replace(line(Stage.ANSWERED, language), subject="", language="", erased_on=date(2032, 11, 23))
+    empty = replace(given(), kind="", text="", by="", files=(), erased_on=gone.erased_on, digest=DIGEST)
+    erased = message(Stage.ANSWERED, language, line=gone, body=Markup(), given=(empty,))
+    for name in ("notice", "print"):
+        yield Exhibit(f"{name}-erased", f"{name}.html", language, {**who, "message": erased}, alike=name == "print")
+    lines = views.Lines((gone, line(Stage.OPEN, language)), 0, None, None)
+    yield Exhibit("notices-erased", "notices.html", language, {**who, "page": lines}, alike=True)
+    kept = message(Stage.ANSWERED, language)
+    kept = replace(kept, line=replace(kept.line, kept_until=date(2032, 11, 22)))
+    yield Exhibit("notice-kept", "notice.html", language, {**who, "message": kept}, alike=True)
     read = views.Lines((line(Stage.CLOSED, language),), 0, None, None)
     yield Exhibit("notices-read", "notices.html", language, {**who, "page": read}, alike=True)

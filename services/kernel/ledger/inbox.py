@@ -19,7 +19,8 @@ class Listed:
     """One notice as a list needs it. Instants are UTC, `now` is legal time.
 
     `held`: a hold is open. `looked_at`: an answer was received that has not had its effect yet. `sanction`: the state
-    of the one that fired, None if none has.
+    of the one that fired, None if none has. `ended_at`: when the notice was over, `erased_at`: when its words were
+    erased; None before.
     """
 
     notice_id: UUID
@@ -40,6 +41,8 @@ class Listed:
     held: bool
     looked_at: bool
     sanction: str | None = None
+    ended_at: datetime | None = None
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +59,24 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it was stored: `body` is its CloudEvent."""
+    """An answer as it was stored: `body` is its CloudEvent; once it is erased, its SHA-256 is left."""
 
     evidence_id: UUID
     received_at: datetime
     body: bytes
+    erased_at: datetime | None = None
+    body_sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that came with an answer, complete."""
+    """A file that came with an answer, complete; `erased_at` once it is gone."""
 
     upload_id: UUID
     number: int
     media_type: str
     size: int
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,10 @@ n.notice_id, n.source_ref, n.regime, n.notice_type, n.state, n.content_available
        EXISTS (SELECT FROM raw_evidence r WHERE r.notice_id = n.notice_id AND r.door = 'inbox'
                AND r.state IN ('waiting', 'retrying', 'parked', 'dead')) AS looked_at,
        (SELECT s.state FROM sanction s WHERE s.notice_id = n.notice_id AND s.fired_at IS NOT NULL
-        ORDER BY s.fired_at DESC LIMIT 1) AS sanction;
+        ORDER BY s.fired_at DESC LIMIT 1) AS sanction,
+       c.erased_at, CASE WHEN n.state IN ('satisfied', 'closed', 'sanctioned', 'unserved', 'withdrawn')
+                         THEN coalesce(n.withdrawn_at, n.unserved_at, n.sanctioned_at, n.closed_at, n.satisfied_at)
+                         WHEN n.deadline_at IS NULL THEN n.served_at END AS ended_at;
 
 -- fragment: inbox_tables
 -- Where it is read from.
@@ -34,7 +37,7 @@ WHERE n.business_id = $1::text AND n.channel = 'secure_comm' AND n.content_avail
 -- How many of a business's notices nobody has opened.
 SELECT count(*) AS unread FROM notice n JOIN notice_content c ON c.notice_id = n.notice_id
 WHERE n.business_id = $1::text AND n.channel = 'secure_comm' AND n.content_available_at IS NOT NULL
-  AND c.first_viewed_at IS NULL;
+  AND c.first_viewed_at IS NULL AND c.erased_at IS NULL;
 
 -- name: inbox_message
 -- One notice with its words, if it is one of these businesses'.
@@ -48,16 +51,17 @@ WHERE n.notice_id = $1::uuid AND n.business_id = ANY ($2::text[]) AND n.channel 
 
 -- name: inbox_answers
 -- What was received through the inbox about one notice of these businesses, the oldest first; complete and sound alone.
-SELECT r.evidence_id, r.received_at, r.body FROM raw_evidence r JOIN notice n ON n.notice_id = r.notice_id
+SELECT r.evidence_id, r.received_at, r.body, r.erased_at, r.body_sha256 FROM raw_evidence r JOIN notice n ON n.notice_id = r.notice_id
 WHERE r.notice_id = $1::uuid AND n.business_id = ANY ($2::text[]) AND r.door = 'inbox' AND r.state <> 'receiving'
-  AND octet_length(r.body) > 0 ORDER BY r.received_at, r.evidence_id;
+  AND (octet_length(r.body) > 0 OR (r.erased_at IS NOT NULL AND r.body_sha256 <> sha256('')))
+ORDER BY r.received_at, r.evidence_id;
 
 -- name: inbox_file
--- One file of an answer about a notice of these businesses, when it is complete.
-SELECT u.upload_id, u.number, u.media_type, u.size FROM upload u
+-- One file of an answer about a notice of these businesses, when it is complete; also when it is erased by now.
+SELECT u.upload_id, u.number, u.media_type, u.size, u.erased_at FROM upload u
 JOIN notice n ON n.notice_id = u.notice_id JOIN raw_evidence r ON r.evidence_id = u.evidence_id
 WHERE u.notice_id = $1::uuid AND u.upload_id = $2::uuid AND n.business_id = ANY ($3::text[]) AND u.size IS NOT NULL
-  AND r.state <> 'receiving' AND octet_length(r.body) > 0;
+  AND r.state <> 'receiving' AND (octet_length(r.body) > 0 OR (r.erased_at IS NOT NULL AND r.body_sha256 <> sha256('')));
 
 -- name: inbox_businesses
 -- The businesses of a trial, and what they are called.
