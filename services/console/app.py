@@ -12,7 +12,17 @@ from uuid import UUID
 
 from starlette.types import ASGIApp
 
-from services.console import audit, entry, notices, overview, search
+from services.console import (
+    audit,
+    dead_letter,
+    dead_letter_edits,
+    dead_letters,
+    dead_letters_runs,
+    entry,
+    notices,
+    overview,
+    search,
+)
 from services.console.roles import Act, may
 from services.console.visit import Console, Fields, Page, Pages, Problem, Visit
 from services.kernel.adapters.web import entry as door
@@ -28,6 +38,10 @@ PAGES: Pages = (
     Page("GET", "/signed-out", door.signed_out, None, alone=True),
     *overview.PAGES,
     *notices.PAGES,
+    *dead_letters.PAGES,
+    *dead_letters_runs.PAGES,
+    *dead_letter_edits.PAGES,
+    *dead_letter.PAGES,
     *search.PAGES,
     *audit.PAGES,
 )

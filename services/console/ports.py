@@ -7,15 +7,16 @@ from typing import Protocol
 
 from services.kernel.ledger.decisions import DecisionReads
 from services.kernel.ledger.desk import ConsoleReads, DeskReads
+from services.kernel.runtime.dead_letters.port import DeadLetterFacts, DeadLetterReads
 from services.kernel.runtime.desk import Desk, DeskFacts
 from services.kernel.runtime.desk_brakes import BrakeActs
 
 
-class ConsoleActs(DeskFacts, BrakeActs, Protocol):
+class ConsoleActs(DeskFacts, BrakeActs, DeadLetterFacts, Protocol):
     """What the acts of the pages read and write in their transactions."""
 
 
-class ConsoleDesk(Desk, DeskReads, ConsoleReads, DecisionReads, Protocol):
+class ConsoleDesk(Desk, DeskReads, ConsoleReads, DecisionReads, DeadLetterReads, Protocol):
     """One connection. Acts begin their own transactions; each read is a statement by itself."""
 
     def begin(self) -> AbstractAsyncContextManager[ConsoleActs]:
