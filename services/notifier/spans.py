@@ -13,7 +13,7 @@ from services.notifier.settle import Settled
 def handed_over(settled: Settled, notice: Notice) -> None:
     """What the mail system said is about to be committed; what is told of the notice hangs below the hand-over."""
     open_now, first = told(), root(notice.notice_id, notice.traceparent)
-    if open_now is None or first is None:
+    if open_now is None or first is None or not first.sampled:
         return
     claim, reply, verdict = settled.claim, settled.reply, settled.judgement.verdict
     attributes: Attributes = {

@@ -29,7 +29,7 @@ async def items_done(tx: Locks, consumer: str, items: Sequence[Item], decisions:
         notice_id = notice.notice_id if notice else item.notice_id
         traceparent = notice.traceparent if notice else given.get(notice_id or NOBODY)
         place = _place(consumer, item, notice_id, traceparent, born=_is_born(made.changes))
-        if place is not None:
+        if place is not None and place[0].sampled:
             open_now.did(_process(open_now, consumer, item, place, made.outcome, notice_id), notice_id)
 
 
@@ -62,7 +62,7 @@ def _place(consumer: str, item: Item, notice_id: UUID | None, given: str | None,
         theirs = theirs.but(sampled=recording.samples(theirs.trace_id, theirs))
         return span_in(theirs, *names), theirs, ()
     failed = (_asked(consumer, item, item.attempts - 1),) if born and theirs is None and item.attempts else ()
-    if born:
+    if born or not first.sampled:
         return first, parse(given), failed
     elsewhere = (theirs,) if theirs and theirs.trace_id != first.trace_id else ()
     return span_in(first, *names), first, elsewhere

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -32,6 +33,7 @@ def trace_with(tracer: Tracer | None) -> None:
     """Trace this process, or do not."""
     global _tracer  # noqa: PLW0603 -- like logs: a matter of the process, set once when it starts
     _tracer = tracer
+    _root.cache_clear()
 
 
 def tracer() -> Tracer | None:
@@ -41,11 +43,14 @@ def tracer() -> Tracer | None:
 
 def root(notice_id: UUID, traceparent: str | None) -> SpanContext | None:
     """The first span of a notice's trace; None where nobody traces."""
-    if _tracer is None:
-        return None
+    return None if _tracer is None else _root(notice_id, traceparent)
+
+
+@lru_cache(maxsize=4_096)  # asked for several times in each transaction
+def _root(notice_id: UUID, traceparent: str | None) -> SpanContext:
     given = parse(traceparent)
     first = root_of(notice_id, given)
-    return first.but(sampled=_tracer.samples(first.trace_id, given))
+    return first.but(sampled=_tracer is not None and _tracer.samples(first.trace_id, given))
 
 
 def traceparent_of(notice: Notice, event_id: str) -> str | None:
@@ -72,7 +77,7 @@ class Told:
         self.notices.update(notices)
         if len(self.notices) == 1:
             for notice in notices.values():
-                bind_contextvars(trace_id=root_of(notice.notice_id, parse(notice.traceparent)).trace_id)
+                bind_contextvars(trace_id=_root(notice.notice_id, notice.traceparent).trace_id)
         else:
             unbind_contextvars("trace_id")
 
@@ -98,9 +103,9 @@ class Told:
             if not isinstance(change, Announced) or change.notice_id not in moved:
                 continue
             notice = moved[change.notice_id]
-            event_id = str(from_json(change.body)["id"])
-            first = root(notice.notice_id, notice.traceparent)
-            if first is not None:
+            first = _root(notice.notice_id, notice.traceparent)
+            if first.sampled:
+                event_id = str(from_json(change.body)["id"])
                 context = span_in(first, "create", event_id)
                 parent = self._parents.get(notice.notice_id, first)
                 yield Span(
