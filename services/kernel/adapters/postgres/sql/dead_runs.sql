@@ -38,12 +38,12 @@ VALUES ($1::uuid, $2::text, 'running', $3::text, clock_timestamp(), $4::text, $5
         clock_timestamp() - make_interval(secs => coalesce(1 / $7::float8, 0)), $3::text, clock_timestamp());
 
 -- name: run_fill
--- The items of a run ($10), oldest first; of a replay ($11) only what is in no other open one.
+-- The items of a run ($10), oldest first; of a replay ($11) only what is in no other open one: asked once, not for each
+-- item, as this very statement makes the table larger that it would look through.
 INSERT INTO replay_item (run_id, failed_id, position, replays)
 SELECT $10::uuid, f.failed_id, row_number() OVER (ORDER BY f.created_at, f.failed_id), $11::boolean
 FROM {{letter_tables}}
-WHERE {{chosen}} AND NOT ($11 AND EXISTS (SELECT FROM replay_item o WHERE o.failed_id = f.failed_id AND o.replays
-                                          AND o.ended_at IS NULL))
+WHERE {{chosen}} AND NOT ($11 AND f.failed_id IN (SELECT o.failed_id FROM replay_item o WHERE o.replays AND o.ended_at IS NULL))
 ON CONFLICT (failed_id) WHERE replays AND ended_at IS NULL DO NOTHING;
 
 -- name: run_count
