@@ -43,7 +43,10 @@ STATEMENTS: Mapping[str, str] = {
     "webhooks": "webhook_urls webhook_claim webhook_settle webhooks_next failed_upsert processed_remember",
     "relay": "outbox_unsent outbox_sent failed_due failed_begun attempts_abandon attempts_due notices_unalerted "
     "evidence_unlooked evidence_forsake gate_wake gate_waits_due gate_waits_any webhooks_due waiting "
-    "root_days root_heads root_store outbox_append failed_upsert figures runs_open run_settle run_standing "
+    "root_days root_heads root_store outbox_append failed_upsert retention_enlist retention_turn retention_claim "
+    "retention_facts retention_kept erase_words erase_files evidence_to_erase erase_evidence erase_requests erase_told "
+    "erase_failed erase_edits nameless_evidence erase_nameless_callbacks erase_nameless_requests erase_nameless_told "
+    "erase_nameless_failed notice_lock notice_save figures runs_open run_settle run_standing "
     "run_hand_out run_rehearse run_again run_save",
     "inbox": "inbox_older inbox_newer inbox_unread inbox_message inbox_answers inbox_file upload_begin "
     "upload_part_add upload_part upload_complete answer_complete answer_refuse evidence_insert "
@@ -54,8 +57,12 @@ STATEMENTS: Mapping[str, str] = {
     "letter_holds letter_lock letters_discard letters_restore letters_hurry letters_stop letter_act edits edit_lock "
     "edit_propose edit_close edit_apply runs run_outcomes run_items letter_runs run_begin run_fill run_count run_lock "
     "run_change run_give_up "
-    "desk_notices desk_notice desk_holds desk_sanctions desk_dead desk_dead_replay desk_dead_mend "
-    "desk_dead_discard desk_evidence desk_brake_stop desk_brake_cap sending_brake_release "
+    "desk_notices desk_notice desk_holds desk_sanctions desk_dead_find "
+    "retention_facts retention_ask legal_hold_turn legal_hold_place legal_hold_lift desk_legal_holds desk_legal_holds_of "
+    "desk_legal_hold_covers desk_legal_hold_find desk_retention desk_retention_of desk_chain_contents subject_counts "
+    "subject_notices subject_words subject_evidence subject_evidence_body subject_files subject_told subject_requests "
+    "subject_failed subject_retention subject_accesses subject_legal_holds subject_due "
+    "desk_evidence desk_brake_stop desk_brake_cap sending_brake_release "
     "desk_webhook_add desk_webhook_remove desk_webhook_forget desk_address_suppress desk_address_release "
     "desk_sanction_sign desk_outbox reversal_decide hold_lift hold_place deadline_set evidence_judge "
     "evidence_insert access_record desk_answer waiting "
@@ -72,8 +79,6 @@ FORBIDDEN = (
     "TRUNCATE notice_event",
     "DELETE FROM raw_evidence",
     "UPDATE raw_evidence SET received_at = now()",
-    "UPDATE raw_evidence SET headers = '{}'",
-    "UPDATE callback_batch SET body = ''",
     "DELETE FROM callback_batch",
     "DELETE FROM intake_event",
     "UPDATE mark SET sent_at = now()",
@@ -81,7 +86,11 @@ FORBIDDEN = (
     "DELETE FROM access_record",
     "DELETE FROM notice",
     "UPDATE notice SET address = 'elsewhere@example.org'",
-    "UPDATE notice_content SET body_text = ''",
+    "UPDATE notice_content SET content_hash = ''",
+    "UPDATE upload SET digest = NULL, size = NULL, media_type = ''",
+    "UPDATE legal_hold SET reason = ''",
+    "DELETE FROM legal_hold",
+    "DELETE FROM retention",
     "UPDATE deadline SET due_at = now()",
     "UPDATE hold SET reason = ''",
     "DELETE FROM hold",
@@ -105,6 +114,15 @@ ALONE = (
     ("INSERT INTO mark SELECT * FROM mark", {"intake"}),
     ("INSERT INTO chain_root SELECT * FROM chain_root", {"relay"}),
     ("UPDATE hold SET lifted_at = now()", {"operator"}),
+    ("UPDATE notice_content SET body_text = ''", {"relay"}),
+    ("UPDATE raw_evidence SET headers = '{}'", {"relay"}),
+    ("UPDATE callback_batch SET body = ''", {"relay"}),
+    ("UPDATE intake_event SET body = ''", {"relay"}),
+    ("UPDATE outbox SET body = ''", {"relay"}),
+    ("UPDATE upload SET shown_name = ''", {"relay"}),
+    ("INSERT INTO legal_hold SELECT * FROM legal_hold", {"operator"}),
+    ("UPDATE legal_hold SET lifted_at = now()", {"operator"}),
+    ("INSERT INTO retention SELECT * FROM retention", {"relay", "operator"}),
     ("UPDATE reversal SET decision = 'upheld'", {"operator"}),
     ("UPDATE brake SET stopped = false", {"sanctions", "operator"}),
     ("UPDATE sanction_word SET word = 'release'", {"operator"}),
