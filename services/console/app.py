@@ -18,6 +18,7 @@ from services.console import (
     dead_letter_edits,
     dead_letters,
     dead_letters_runs,
+    decisions,
     entry,
     notices,
     overview,
@@ -42,6 +43,7 @@ PAGES: Pages = (
     *dead_letters_runs.PAGES,
     *dead_letter_edits.PAGES,
     *dead_letter.PAGES,
+    *decisions.PAGES,
     *search.PAGES,
     *audit.PAGES,
 )
