@@ -20,11 +20,11 @@ from services.kernel.adapters.web import visits
 from services.kernel.adapters.web.sessions import Cookie
 from services.kernel.adapters.web.visits import Problem, Site, to
 from services.kernel.domain.library import Library
+from services.kernel.domain.persons import signature
 from services.kernel.ledger.desk import Standing
 from services.kernel.ports import Ids
 from services.kernel.runtime.desk import Word, word
 from services.kernel.runtime.fault import Fault
-from services.kernel.runtime.persons import signature
 
 __all__ = ["SITE", "Console", "Page", "Problem", "Visit", "to"]
 

@@ -160,6 +160,11 @@ def test_automatic_kinds_need_nobody() -> None:
     assert gate(replace(READY, automatic=True, decided_by=None, approved_by=None)) == Fire()
 
 
+def test_who_decided_may_not_approve_under_another_name() -> None:
+    facts = replace(READY, automatic=False, decided_by="Ann Price [a7c1]", approved_by="Annie P. [a7c1]")
+    assert codes(gate(facts)) == {"same_person"}
+
+
 def test_a_deadline_never_counted_is_a_stale_proposal() -> None:
     assert codes(gate(replace(READY, current_version=None))) == {"stale_version"}
 

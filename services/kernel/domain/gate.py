@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from services.kernel.domain.holds import HoldKind
 from services.kernel.domain.notice import TERMINAL, State
+from services.kernel.domain.persons import same_person
 
 _HOUR = timedelta(hours=1)
 _MINUTE = timedelta(minutes=1)
@@ -181,7 +182,7 @@ def _people_and_matter(facts: GateFacts) -> _Waits:
             yield Reason("not_decided", "a discretionary sanction needs a named decision maker"), None
         if not facts.approved_by:
             yield Reason("not_approved", "a discretionary sanction needs a named second approver"), None
-        elif facts.approved_by == facts.decided_by:
+        elif facts.decided_by and same_person(facts.approved_by, facts.decided_by):
             yield Reason("same_person", f"{facts.decided_by} decided and may not approve too"), None
     if facts.undecided_reversal_in_matter:
         yield Reason("reversal_undecided", "an earlier reversal in this matter is undecided"), None

@@ -7,9 +7,9 @@ from uuid import UUID
 from schemas.messages.outcomes import NoticeUnservedV1, SanctionRescindedV1, SanctionUpheldV1
 from services.kernel.domain.changes import GateWoken, ReversalDecided
 from services.kernel.domain.notice import Event, Notice
+from services.kernel.domain.persons import same_person
 from services.kernel.runtime.desk import Desk, DeskFacts, SanctionCase, Word, locked, refusal
 from services.kernel.runtime.effects import Writing, ended
-from services.kernel.runtime.persons import same_person
 
 RESCINDED = "the sanction that rested on it was rescinded"
 

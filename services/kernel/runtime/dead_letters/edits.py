@@ -10,6 +10,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from schemas.cloudevents import CONTENT_TYPE, EnvelopeRefused, read
+from services.kernel.domain.persons import same_person
 from services.kernel.ports import Ids
 from services.kernel.runtime.dead_letters import runs
 from services.kernel.runtime.dead_letters.choice import Chosen
@@ -20,7 +21,6 @@ from services.kernel.runtime.dead_letters.records import Edit, Kind, Run, Whole
 from services.kernel.runtime.desk import Word, refusal
 from services.kernel.runtime.fault import Exit, Fault
 from services.kernel.runtime.items import Item
-from services.kernel.runtime.persons import same_person
 
 __all__ = ["Changed", "approve", "diff", "propose", "reject"]
 
