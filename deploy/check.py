@@ -2,25 +2,24 @@
 
 hadolint reads the Containerfile; Compose resolves its file; Helm lints and renders the chart, Kubernetes' own schemas
 (the oldest version that the chart says it is for, and the newest known) judge what comes out, and KEDA's fields are
-compared with the few that are used here. Then the image's own steps are run as plain commands, into a folder: every
-command is there, and a worker starts, says that it cannot work yet, and leaves at SIGTERM.
+compared with the few that are used here. promtool reads the alert rules and runs their tests. Then the image's own
+steps are run as plain commands: with this machine's Python (check_image.py), and in a bare Debian root (bare_root.py),
+where workers start beside a database and a broker, say that they can work, and leave at SIGTERM.
+
+What needs a program that is missing, or root, is told as not run; in CI it fails.
 
 Runs on the environment of check.lock. Compose's program is in a source archive whose build would fetch things of its
 own: it is taken out of the archive, and nothing in there is run.
 """
 
-# ruff: noqa: INP001, S603 -- a script; its arguments are of its own making
+# ruff: noqa: INP001 -- a script
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
+import re
 import sys
 import tarfile
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,8 @@ from typing import Any
 import helm_python
 import kubernetes_validate
 import yaml
+from check_image import bare, image
+from programs import Fault, NotRun, debian, output
 
 HERE = Path(__file__).resolve().parent
 TOOLS = Path(sys.prefix)
@@ -41,7 +42,6 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"image": {"digest": "sha256:" + "0" * 64, "pullSecrets": [{"name": "registry"}]}},
 )
 _LINT_WARNING = 2
-_SECONDS = 30
 
 TRIGGERS: dict[str, tuple[set[str], set[str]]] = {
     "rabbitmq": ({"protocol", "queueName", "mode", "value"}, {"host", "vhostName"}),
@@ -54,22 +54,6 @@ SCALED = {
     "scaleTargetRef", "minReplicaCount", "maxReplicaCount", "pollingInterval", "cooldownPeriod", "fallback", "advanced",
     "triggers",
 }  # fmt: skip
-
-
-class Fault(Exception):
-    """Something in deploy/ is not as its tool wants it."""
-
-
-def output(*command: str | Path, env: dict[str, str] | None = None) -> str:
-    """What a program says.
-
-    Raises:
-        Fault: with all of it, if the program does not end with 0.
-    """
-    done = subprocess.run([*map(str, command)], cwd=HERE.parent, capture_output=True, text=True, check=False, env=env)
-    if done.returncode:
-        raise Fault(f"{Path(command[0]).name}: {done.stdout}{done.stderr}")
-    return done.stdout
 
 
 def containerfile() -> str:
@@ -170,59 +154,17 @@ def keda_faults(each: dict[str, Any]) -> Iterator[str]:
         yield "fallback does not go with a trigger of type cpu"
 
 
-def image() -> str:
-    """The image's steps as plain commands; then a worker as a user of no name."""
-    with tempfile.TemporaryDirectory() as scratch:
-        Path(scratch).chmod(0o755)
-        folder = Path(scratch) / "duly"
-        output(os.environ.get("PYTHON", "python3.11"), HERE / "image" / "install.py", folder)
-        entry = (folder / "bin" / "python", "-P", folder / "image" / "enter.py")
-        listed = output(*entry, "run", env={"PYTHONDONTWRITEBYTECODE": "1"})
-        works(folder, entry)
-        return f"{len(listed.splitlines()) - 1} workers; one started and left"
+def rules() -> str:
+    """Prometheus reads its configuration and the alert rules, and each rule does as its test says."""
+    promtool = debian("promtool", "prometheus")
+    output(promtool, "check", "config", HERE / "observability" / "prometheus.yaml")
+    found = output(promtool, "check", "rules", "--lint=all", "--lint-fatal", HERE / "observability" / "alerts.yaml")
+    output(promtool, "test", "rules", HERE / "observability" / "alerts_test.yaml")
+    (number,) = re.findall(r"(\d+) rules found", found)
+    return f"{number} rules, sound and tested"
 
 
-def works(folder: Path, entry: tuple[str | Path, ...]) -> None:
-    """A worker without its neighbours lives, is not ready, and ends in good order.
-
-    Raises:
-        Fault: it does not.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    nowhere = {"DULY_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "DULY_BROKER_URL": "amqp://127.0.0.1:1//"}
-    environment = {**nowhere, "DULY_HEALTH_PORT": port, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [*map(str, entry), "run", "relay"]
-    user = nobody(Path(command[0]))
-    worker = subprocess.Popen(
-        command, cwd="/", env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **user
-    )
-    patience = threading.Timer(_SECONDS, worker.kill)
-    patience.start()
-    try:
-        started = next((line for line in worker.stdout or () if "worker.started" in line), None)
-        if started is None:
-            raise Fault(f"image: the worker ended with {worker.wait()} before it began")
-        ready = [folder / "bin" / "python", "-IS", folder / "image" / "ready.py"]
-        if subprocess.run(ready, env=environment, check=False).returncode != 1:
-            raise Fault("image: ready.py takes a worker without a database for ready")
-        worker.send_signal(signal.SIGTERM)
-        if code := worker.wait(_SECONDS):
-            raise Fault(f"image: SIGTERM ended the worker with {code}")
-    finally:
-        patience.cancel()
-        worker.kill()
-        if worker.stdout:
-            worker.stdout.close()
-
-
-def nobody(python: Path) -> dict[str, Any]:
-    """The image's user, where we may become it and it may reach this Python (one under /root it may not)."""
-    open_to_all = all(each.stat().st_mode & 1 for each in python.resolve().parents)
-    return {"user": 10001, "group": 10001, "extra_groups": []} if os.geteuid() == 0 and open_to_all else {}
-
-
-STEPS: tuple[Callable[[], str], ...] = (containerfile, compose, chart, image)
+STEPS: tuple[Callable[[], str], ...] = (containerfile, compose, chart, rules, image, bare)
 
 
 def main() -> int:
@@ -231,6 +173,8 @@ def main() -> int:
     for step in STEPS:
         try:
             sys.stdout.write(f"{step.__name__:<14} {step()}\n")
+        except NotRun as why:
+            sys.stdout.write(f"{step.__name__:<14} NOT RUN: {why}\n")
         except (Fault, OSError) as fault:
             code = 1
             sys.stdout.write(f"{step.__name__:<14} FAILED\n{fault}\n")

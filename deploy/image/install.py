@@ -33,6 +33,7 @@ def install(uv: Path, folder: Path) -> None:
     pip = (uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python")
     run(*pip, "--require-hashes", "--constraints", "requirements.lock", "-r", "pyproject.toml")
     run(*pip, "--no-deps", "--build-constraint", "tools.lock", ".")
+    (folder / ".lock").unlink(missing_ok=True)  # uv's, which anybody may write to
 
 
 def compile_all(folder: Path) -> None:

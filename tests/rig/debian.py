@@ -1,4 +1,7 @@
-"""Programs that the tests drive and Duly does not bring: installed where we may, else skipped; never skipped in CI."""
+"""Programs that the tests drive and Duly does not bring: installed where we may, else skipped; never skipped in CI.
+
+deploy/programs.py installs by the same means, from an environment without pytest.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
-
-import pytest
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -31,6 +32,8 @@ def install(package: str) -> bool:
 
 def do_without(how_to: str) -> NoReturn:
     """Skip what needs the missing program, and say how to get it; in CI that is a failure."""
+    import pytest  # noqa: PLC0415 -- see above
+
     (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(how_to)
 
 
