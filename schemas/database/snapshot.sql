@@ -924,6 +924,8 @@ ALTER TABLE ONLY public.webhook
 ALTER TABLE ONLY public.worker_alive
     ADD CONSTRAINT worker_alive_pkey PRIMARY KEY (worker, instance);
 
+CREATE INDEX access_record_export ON public.access_record USING btree (access_id) WHERE (act = 'subject.export'::text);
+
 CREATE INDEX access_record_notice ON public.access_record USING btree (notice_id) WHERE (notice_id IS NOT NULL);
 
 CREATE INDEX access_record_person ON public.access_record USING btree (person, access_id);
@@ -1009,8 +1011,6 @@ CREATE UNIQUE INDEX replay_item_in_one_run ON public.replay_item USING btree (fa
 CREATE INDEX replay_item_item ON public.replay_item USING btree (failed_id);
 
 CREATE INDEX replay_item_out ON public.replay_item USING btree (run_id, handed_at) WHERE ((batch IS NOT NULL) AND (ended_at IS NULL));
-
-CREATE INDEX replay_item_outcome ON public.replay_item USING btree (run_id, outcome);
 
 CREATE INDEX replay_item_waiting ON public.replay_item USING btree (run_id, "position") WHERE ((batch IS NULL) AND (ended_at IS NULL));
 

@@ -22,6 +22,7 @@ from services.console import (
     entry,
     notices,
     overview,
+    retention,
     search,
 )
 from services.console.roles import Act, may
@@ -45,6 +46,7 @@ PAGES: Pages = (
     *dead_letter.PAGES,
     *decisions.PAGES,
     *search.PAGES,
+    *retention.PAGES,
     *audit.PAGES,
 )
 """Every page there is; those with a place in the menu in its order. Each module brings its own."""

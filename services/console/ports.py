@@ -7,16 +7,17 @@ from typing import Protocol
 
 from services.kernel.ledger.decisions import DecisionReads
 from services.kernel.ledger.desk import ConsoleReads, DeskReads
+from services.kernel.ledger.retention import RetentionActs, RetentionReads
 from services.kernel.runtime.dead_letters.port import DeadLetterFacts, DeadLetterReads
 from services.kernel.runtime.desk import Desk, DeskFacts
 from services.kernel.runtime.desk_brakes import BrakeActs
 
 
-class ConsoleActs(DeskFacts, BrakeActs, DeadLetterFacts, Protocol):
+class ConsoleActs(DeskFacts, BrakeActs, DeadLetterFacts, RetentionActs, Protocol):
     """What the acts of the pages read and write in their transactions."""
 
 
-class ConsoleDesk(Desk, DeskReads, ConsoleReads, DecisionReads, DeadLetterReads, Protocol):
+class ConsoleDesk(Desk, DeskReads, ConsoleReads, DecisionReads, DeadLetterReads, RetentionReads, Protocol):
     """One connection. Acts begin their own transactions; each read is a statement by itself."""
 
     def begin(self) -> AbstractAsyncContextManager[ConsoleActs]:

@@ -52,6 +52,13 @@ EXPECTED: dict[tuple[str, str], set[str]] = {
     ("GET", "/dead-letters/{failed_id}"): ALL,
     ("POST", "/dead-letters/{failed_id}/note"): {O, C, D},
     ("GET", "/search"): ALL,
+    ("GET", "/retention"): {A},
+    ("GET", "/retention/place"): {A},
+    ("GET", "/retention/erase"): {A},
+    ("GET", "/retention/holds/{legal_hold_id}"): {A},
+    ("POST", "/retention/holds"): {A},
+    ("POST", "/retention/holds/{legal_hold_id}/lift"): {A},
+    ("POST", "/retention/erase"): {A},
     ("GET", "/audit"): {A},
 }
 """Who may come to which page, said a second time: a page without a line here has not been thought about."""

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROLES = (Path(__file__).parents[2] / "deploy" / "postgres" / "roles.sql").read_text()
 KINDS = ("renderer", "notifier", "intake", "callbacks", "bounces", "responses", "deadlines", "sanctions", "webhooks",
-         "relay", "inbox", "operator")  # fmt: skip
+         "relay", "inbox", "console", "operator")  # fmt: skip
 
 STATEMENTS: Mapping[str, str] = {
     "intake": "evidence_insert mark_commit gate_wake intake_known intake_keep intake_status intake_root "
@@ -53,12 +53,16 @@ STATEMENTS: Mapping[str, str] = {
     "content_view notice_lock notice_save session_begin session_find session_change session_end "
     "session_tidy sign_in_begin sign_in_end access_record inbox_beat inbox_rise gate_wake outbox_append "
     "outbox_sent clock",
+    "console": "console_standing console_notices console_words console_accesses console_throughput console_failing "
+    "console_holds console_named console_workers session_begin session_find session_change session_end session_tidy "
+    "sign_in_begin sign_in_end access_record worker_beat worker_gone figures",
     "operator": "letters letter_count letter_groups letter_message letter_actions letter_beside letter_timeline "
     "letter_holds letter_lock letters_discard letters_restore letters_hurry letters_stop letter_act edits edit_lock "
     "edit_propose edit_close edit_apply runs run_outcomes run_items letter_runs run_begin run_fill run_count run_lock "
     "run_change run_give_up "
     "desk_notices desk_notice desk_holds desk_sanctions desk_dead_find "
-    "retention_facts retention_ask legal_hold_turn legal_hold_place legal_hold_lift desk_legal_holds desk_legal_holds_of "
+    "retention_facts retention_ask legal_hold_turn legal_hold_place legal_hold_lift desk_legal_holds "
+    "subject_exports desk_legal_holds_of "
     "desk_legal_hold_covers desk_legal_hold_find desk_retention desk_retention_of desk_chain_contents subject_counts "
     "subject_notices subject_words subject_evidence subject_evidence_body subject_files subject_told subject_requests "
     "subject_failed subject_retention subject_accesses subject_legal_holds subject_due "
@@ -127,11 +131,11 @@ ALONE = (
     ("UPDATE brake SET stopped = false", {"sanctions", "operator"}),
     ("UPDATE sanction_word SET word = 'release'", {"operator"}),
     ("UPDATE brake_batch SET state = 'released'", {"operator"}),
-    ("SELECT token_hash FROM web_session", {"inbox"}),
-    ("SELECT verifier FROM sign_in", {"inbox"}),
+    ("SELECT token_hash FROM web_session", {"inbox", "console"}),
+    ("SELECT verifier FROM sign_in", {"inbox", "console"}),
     ("SELECT bytes FROM upload_part", {"inbox", "operator"}),
 )
-"""What only these may."""
+"""What only these may; the console may what the operations team may."""
 
 NOT_FOR_THE_INBOX = (
     "SELECT request FROM notice_content",
@@ -209,7 +213,7 @@ async def rights(database: asyncpg.Connection) -> dict[str, list[str]]:
 async def test_every_worker_has_a_role(database: asyncpg.Connection) -> None:
     rows = await database.fetch("SELECT rolname FROM pg_roles WHERE rolname LIKE 'duly\\_%' AND rolcanlogin")
     assert {row["rolname"] for row in rows} == {f"duly_{kind}" for kind in KINDS}
-    assert set(KINDS) >= set(workers()) - {"console"}, "a worker without a role cannot work"
+    assert set(KINDS) >= set(workers()), "a worker without a role cannot work"
 
 
 async def test_no_role_is_more_than_its_grants(database: asyncpg.Connection) -> None:
@@ -228,7 +232,8 @@ async def test_roles_may_be_made_again(database: asyncpg.Connection) -> None:
 
 @pytest.mark.parametrize("kind", STATEMENTS)
 async def test_each_may_do_its_work(database: asyncpg.Connection, kind: str) -> None:
-    lacking = [await explain(database, kind, name) for name in STATEMENTS[kind].split()]
+    its_work = f"{STATEMENTS['operator']} {STATEMENTS[kind]}" if kind == "console" else STATEMENTS[kind]
+    lacking = [await explain(database, kind, name) for name in its_work.split()]
     assert [told for told in lacking if told] == []
 
 
@@ -239,7 +244,8 @@ async def test_nobody_may(database: asyncpg.Connection, statement: str) -> None:
 
 @pytest.mark.parametrize(("statement", "who"), ALONE)
 async def test_only_some_may(database: asyncpg.Connection, statement: str, who: set[str]) -> None:
-    assert {kind for kind in KINDS if not await refused(database, kind, statement)} == who
+    may = who | {"console"} if "operator" in who else who
+    assert {kind for kind in KINDS if not await refused(database, kind, statement)} == may
 
 
 @pytest.mark.parametrize("statement", NOT_FOR_THE_INBOX)
@@ -267,6 +273,24 @@ async def test_inbox_sees_the_evidence_of_its_own_door_and_may_not_change_an_ans
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with database.transaction():
             await database.execute(EVIDENCE, "mail", b"forged", "waiting")
+
+
+SESSION = """INSERT INTO web_session (token_hash, site, person, shown_name, businesses, language, csrf, began_at, seen_at, ends_at)
+    VALUES (sha256($1::text::bytea), $1, 'p', 'P', '[]', 'en', 'c', now(), now(), now())"""
+
+
+async def test_neither_site_sees_ends_or_makes_a_session_of_the_other(database: asyncpg.Connection) -> None:
+    sites = ("inbox", "console")
+    for site in sites:
+        await database.execute(SESSION, site)
+    for site, other in (sites, sites[::-1]):
+        async with database.transaction():
+            await database.execute(f"SET LOCAL ROLE duly_{site}")
+            assert [row["site"] for row in await database.fetch("SELECT site FROM web_session")] == [site]
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with database.transaction():
+                    await database.execute(SESSION.replace("$1::text", "'forged'"), other)
+            assert await database.execute("DELETE FROM web_session") == "DELETE 1"
 
 
 async def test_all_others_and_above_all_the_gate_see_every_evidence(database: asyncpg.Connection) -> None:

@@ -102,5 +102,6 @@ CREATE TABLE retention (
     erased_at     timestamptz,
     CONSTRAINT asked_by_name CHECK ((asked_at IS NULL) = (asked_by IS NULL) AND (asked_at IS NULL) = (asked_reason IS NULL))
 );
+CREATE INDEX access_record_export ON access_record (access_id) WHERE act = 'subject.export';
 CREATE INDEX retention_due ON retention (look_again_at);
 CREATE INDEX retention_kept ON retention (notice_id) WHERE kept_for <> '{}';

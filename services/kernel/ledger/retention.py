@@ -11,6 +11,7 @@ from uuid import UUID
 
 from services.kernel.domain.gate import Reason
 from services.kernel.ledger import Locks
+from services.kernel.ledger.desk import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,27 @@ class RetentionActs(ErasingFacts, Protocol):
 
     async def ask_erasure(self, notice_id: UUID, by: str, reason: str) -> None:
         """Ask `relay` to erase before the period is over."""
+
+
+class RetentionReads(Protocol):
+    """What pages show of retention: rows as they are, by column."""
+
+    async def legal_holds(self, *, lifted: bool, most: int) -> list[Row]:
+        """Open legal holds, oldest first; with `lifted`, all."""
+
+    async def legal_hold(self, legal_hold_id: UUID) -> LegalHold | None:
+        """A legal hold."""
+
+    async def retention(
+        self, *, reason: str | None, erased: bool, due: bool, business: str | None, most: int
+    ) -> list[Row]:
+        """What was found when content was looked at, the longest due first; without `erased`, what is still there."""
+
+    async def exports(self, most: int) -> list[Row]:
+        """Who asked for everything about a business, newest first."""
+
+    async def covered(self, legal_hold_id: UUID) -> int:
+        """How many notices a legal hold is on by now."""
 
 
 class RetentionDesk(Protocol):

@@ -122,9 +122,18 @@ class RetentionReads(Rows):
         """Open legal holds, oldest first; with `lifted`, all."""
         return await self._rows("desk_legal_holds", lifted, None, most)
 
+    async def legal_hold(self, legal_hold_id: UUID) -> LegalHold | None:
+        """A legal hold."""
+        rows = await self._all("desk_legal_holds", True, legal_hold_id, 1)  # noqa: FBT003 -- the lifted ones as well
+        return LegalHold(**dict(rows[0].items())) if rows else None
+
     async def legal_holds_of(self, notice_id: UUID) -> list[Row]:
         """Every legal hold that was ever on a notice, its matter or its business."""
         return await self._rows("desk_legal_holds_of", notice_id)
+
+    async def exports(self, most: int) -> list[Row]:
+        """Who asked for everything about a business, newest first."""
+        return await self._rows("subject_exports", most)
 
     async def covered(self, legal_hold_id: UUID) -> int:
         """How many notices a legal hold is on by now."""

@@ -82,3 +82,8 @@ SELECT n.notice_id, n.source_ref, n.notice_type, n.state, n.accepted_at, r.kept_
        c.erased_at
 FROM notice n LEFT JOIN retention r ON r.notice_id = n.notice_id LEFT JOIN notice_content c ON c.notice_id = n.notice_id
 WHERE n.business_id = $1::text ORDER BY n.notice_id DESC LIMIT $2::integer;
+
+-- name: subject_exports
+-- Who asked for everything about a business, newest first.
+SELECT at, site, person, business_id, detail FROM access_record WHERE act = 'subject.export'
+ORDER BY access_id DESC LIMIT $1::integer;
