@@ -23,12 +23,17 @@ from services.kernel.adapters.broker.catalogue import topology_of_catalogue
 from services.kernel.adapters.postgres.desk import open_desk
 from services.kernel.adapters.postgres.ledger import PostgresLedger
 from services.kernel.domain.changes import Announced
+from services.kernel.domain.verdict import Verdict
 from services.kernel.ports import Outgoing
+from services.kernel.runtime.dead_letters import acts, runs
+from services.kernel.runtime.dead_letters.choice import Chosen
+from services.kernel.runtime.dead_letters.records import Kind
 from services.kernel.runtime.decision import announce
 from services.kernel.runtime.desk import Word
 from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.settings import read
 from services.relay.handler import Relay
+from services.relay.runs import Runs
 from services.relay.settings import RelaySettings
 from services.webhooks.client import HttpPoster
 from services.webhooks.courier import Courier
@@ -53,6 +58,7 @@ class Desk:
     database: str
     broker: MemoryBroker
     relay: Relay
+    runs: Runs
 
     async def value(self, query: str, *arguments: Any) -> Any:
         return await self.ledger.pool.fetchval(query, *arguments)
@@ -124,7 +130,13 @@ async def at_desk(database: str) -> AsyncIterator[Desk]:
     ledger = await PostgresLedger.open(database, IDS, name="test", most=4)
     whole = topology_of_catalogue()  # of a broker in memory there is one a process: what others left there is not ours
     broker = MemoryBroker(replace(whole, queues=tuple(queue for queue in whole.queues if queue.name == QUEUE)))
-    yield Desk(ledger, database, broker, Relay(ledger, broker, IDS, read(RelaySettings), Measures()))
+    yield Desk(
+        ledger,
+        database,
+        broker,
+        Relay(ledger, broker, IDS, read(RelaySettings), Measures()),
+        Runs(ledger, broker, 30.0),
+    )
     await broker.close()
     await ledger.close()
 
@@ -237,13 +249,38 @@ async def test_an_event_whose_attempts_are_used_up_is_a_dead_letter_and_a_replay
         ]
         failed_id = await desk.value("SELECT failed_id FROM failed_item")
         async with open_desk(desk.database, IDS) as at:
-            assert await at.replay([failed_id], Word("A. Lewis", "it is back")) == 1
-        await desk.relay.retries()
-        await receiver.until(4)
-        await desk.settled()
+            only = Chosen(ids=(failed_id,))
+            run = await runs.begin(at, IDS, Kind.REPLAY, only, Word("A. Lewis", "it is back"), per_second=None)
+            await desk.runs.round()
+            await receiver.until(4)
+            await desk.settled()
+            await desk.runs.round()
+            ended = await at.run(run.run_id)
+        assert ended is not None
+        assert ended.outcomes == {"done": 1}
     assert receiver.ids() == ["n:1", "n:1", "n:1", "n:2"]
     assert [state for state, _ in await desk.failed()] == ["resolved"]
     assert await desk.delivered() == 2
+
+
+async def test_a_rehearsal_posts_nothing_and_says_what_would_be_told(desk: Desk, receiver: Receiver) -> None:
+    await desk.told_at(receiver.url)
+    await desk.owe("n:1", "n:2", notice_id=uuid4())
+    receiver.answers = [answer(410)]
+    async with desk.working():
+        await desk.relay.webhooks()
+        await receiver.until(1)
+        await desk.settled()
+        async with open_desk(desk.database, IDS) as at:
+            said = Word("A. Lewis", "is it safe?")
+            run = await runs.begin(at, IDS, Kind.REHEARSAL, Chosen(states=("dead",)), said, per_second=None)
+            await desk.runs.round()
+            await desk.settled()
+            [found] = await at.run_items(run.run_id, 10)
+    assert (found.outcome, found.why) == (Verdict.SAFE, "")
+    assert "the event counts as delivered" in found.effects
+    assert receiver.ids() == ["n:1"], "nothing was posted again"
+    assert await desk.delivered() == 0
 
 
 async def test_a_discarded_event_is_told_no_more_and_holds_nothing_back(desk: Desk, receiver: Receiver) -> None:
@@ -256,7 +293,7 @@ async def test_a_discarded_event_is_told_no_more_and_holds_nothing_back(desk: De
         await desk.settled()
         assert await desk.failed() == [("dead", "the receiver answered 410")], "at once"
         async with open_desk(desk.database, IDS) as at:
-            await at.discard([await desk.value("SELECT failed_id FROM failed_item")], Word("A. Lewis", "not wanted"))
+            assert await acts.discard(at, IDS, Chosen(states=("dead",)), Word("A. Lewis", "not wanted")) == 1
         await desk.value("UPDATE webhook_delivery SET due_at = clock_timestamp() WHERE due_at IS NOT NULL RETURNING 1")
         await desk.relay.webhooks()
         await receiver.until(2)

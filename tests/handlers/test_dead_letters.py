@@ -17,12 +17,10 @@ from services.kernel.runtime.dead_letters.choice import By, Chosen
 from services.kernel.runtime.dead_letters.records import Ended, Kind
 from services.kernel.runtime.desk import Word
 from services.kernel.runtime.fault import Fault
-from services.renderer.handler import Renderer
 from tests.handlers.bench import IDS, Bench, item
 from tests.handlers.dead_letter_bench import DEAD, LEWIS, MOORE, Letters, letters_on
 from tests.handlers.test_batches import break_at
 from tests.rig.system import fee_outstanding
-
 
 PAID: dict[str, Any] = {"source": "bank", "type": "obligation.satisfied.v1", "data": {}}
 
@@ -68,6 +66,73 @@ async def test_groups_say_what_is_gravest_first(letters: Letters) -> None:
     assert (second.template, second.cause) == (f"{data['regime']}/{data['notice_type']}", "KeyError at handler.py:9")
 
 
+@pytest.mark.parametrize(
+    ("worker", "standing", "impact"),
+    [
+        ("notifier", {"notice": "rendered"}, Impact.DEADLINE_AT_RISK),
+        ("notifier", {"notice": "served"}, Impact.HARMLESS),
+        ("notifier", {"notice": "withdrawn"}, Impact.HARMLESS),
+        ("notifier", {}, Impact.DEADLINE_AT_RISK),
+        ("sanctions", {"notice": "lapsed"}, Impact.DEADLINE_AT_RISK),
+        ("sanctions", {"notice": "served"}, Impact.HARMLESS),
+        ("renderer", {}, Impact.DEADLINE_AT_RISK),
+        ("renderer", {"done": True}, Impact.HARMLESS),
+        ("renderer", {"state": "resolved"}, Impact.HARMLESS),
+        ("intake", {}, Impact.BLOCKS_SANCTION),
+        ("intake", {"state": "discarded"}, Impact.HARMLESS),
+        ("intake", {"evidence": "dead"}, Impact.BLOCKS_SANCTION),
+        ("intake", {"evidence": "dead", "state": "discarded"}, Impact.BLOCKS_SANCTION),
+        ("bounces", {"evidence": "dead", "notice": "withdrawn"}, Impact.BLOCKS_SANCTION),
+        ("responses", {"evidence": "cleared"}, Impact.HARMLESS),
+        ("bounces", {}, Impact.HARMLESS),
+        ("webhooks", {"owed": True}, Impact.UPSTREAM_WAITS),
+        ("webhooks", {}, Impact.HARMLESS),
+        ("unknown", {}, Impact.DEADLINE_AT_RISK),
+    ],
+)
+async def test_the_impact_is_what_waits_for_it_now(
+    letters: Letters, worker: str, standing: dict[str, Any], impact: Impact
+) -> None:
+    bench = letters.bench
+    notice_id = await bench.rendered(fee_outstanding("its-notice"))
+    [failed_id] = await letters.die({**fee_outstanding("n"), "id": "e-1"}, worker=worker)
+    pool = bench.ledger.pool
+    if "notice" in standing:
+        await pool.execute("ALTER TABLE notice DISABLE TRIGGER notice_state")
+        await pool.execute("UPDATE notice SET state = $1", standing["notice"])
+        await pool.execute("UPDATE failed_item SET notice_id = $1", notice_id)
+    if "evidence" in standing:
+        await pool.execute(
+            "INSERT INTO raw_evidence (evidence_id, door, received_at, content_type, headers, body, state) "
+            "VALUES ($1, 'amqp', now(), '', '{}', '', $2)", failed_id, standing["evidence"],
+        )  # fmt: skip
+        await pool.execute("UPDATE failed_item SET evidence_id = failed_id")
+    if "done" in standing:
+        await pool.execute(
+            "INSERT INTO processed (consumer, source, event_id, subject, outcome) "
+            "SELECT worker, source, event_id, subject, 'done' FROM failed_item"
+        )
+    if "owed" in standing:
+        await pool.execute("INSERT INTO webhook_delivery (outbox_id, source) VALUES (258, 'x')")
+        await pool.execute("UPDATE failed_item SET subject = '00000000-0000-0000-0000-000000000102'")
+    if "state" in standing:
+        await pool.execute("UPDATE failed_item SET state = $1", standing["state"])
+    [found] = await letters.desk.letters(Chosen(), 10)
+    assert found.impact is impact
+
+
+async def test_cancelling_a_rehearsal_leaves_nothing_out(letters: Letters) -> None:
+    await letters.die(*requests(2))
+    run = await letters.begin(Kind.REHEARSAL)
+    taken = await letters.hand_out()
+    await runs.cancel(letters.desk, run.run_id, LEWIS)
+    await letters.work(taken)
+    ended = await letters.desk.run(run.run_id)
+    assert ended is not None
+    assert (ended.out, ended.outcomes) == (0, {"cancelled": 2})
+    assert await letters.bench.value("SELECT count(*) FROM notice") == 0
+
+
 async def test_every_field_of_a_choice_leaves_out_what_it_does_not_mean(letters: Letters) -> None:
     one, other = await letters.die(fee_outstanding("n1"), fee_outstanding("n2", business_id="B-77"))
     [intake] = await letters.die(PAID, worker="intake", reason="odd")
@@ -110,10 +175,13 @@ async def test_one_is_shown_whole_with_its_notice_beside_it(letters: Letters) ->
     await letters.bench.value("UPDATE failed_item SET notice_id = $1 RETURNING 1", notice_id)
     await acts.note(letters.desk, IDS, failed_id, Word("C. Ito", "asked the register"))
     whole = await letters.desk.letter_whole(failed_id)
-    assert whole is not None and whole.beside is not None
-    assert whole.beside.notice_id == notice_id and whole.beside.state == "rendered"
+    assert whole is not None
+    assert whole.beside is not None
+    assert whole.beside.notice_id == notice_id
+    assert whole.beside.state == "rendered"
     assert [fact.kind for fact in whole.beside.timeline] == ["notice.accepted", "notice.rendered"]
-    assert whole.decoded.fault is None and whole.decoded.envelope
+    assert whole.decoded.fault is None
+    assert whole.decoded.envelope
     assert json.loads(whole.decoded.data or "")["source_ref"] == "n"
     assert [(note.actor, note.reason) for note in whole.notes] == [("C. Ito", "asked the register")]
     assert [attempt.error for attempt in whole.attempts] == ["KeyError"]
@@ -150,8 +218,10 @@ async def test_a_rehearsal_finds_what_would_fail_again_be_refused_or_was_done(
     await letters.bench.run(letters.bench.renderer, [item({**fee_outstanding("done"), "id": "known"})])
     break_at(monkeypatch, "fails", RuntimeError("content that must not be kept"))
     said = await verdicts(letters)
-    assert said[str(fails)][0] is Verdict.UNSAFE and said[str(fails)][1].startswith("RuntimeError at ")
-    assert said[str(refused)][0] is Verdict.UNSAFE and "refused: address" in said[str(refused)][1]
+    assert said[str(fails)][0] is Verdict.UNSAFE
+    assert said[str(fails)][1].startswith("RuntimeError at ")
+    assert said[str(refused)][0] is Verdict.UNSAFE
+    assert "refused: address" in said[str(refused)][1]
     assert said[str(over)][0] is Verdict.EXPIRED, said[str(over)]
     assert said[str(done)][0] is Verdict.ALREADY_DONE
 
@@ -213,7 +283,8 @@ async def test_a_replayed_message_keeps_its_id_and_destination_and_bears_a_mark(
     [failed_id] = await letters.die({**fee_outstanding("n"), "id": "e-1"})
     [delivery] = await _handed(letters, Kind.REPLAY)
     run_id = await letters.bench.value("SELECT run_id FROM replay_run")
-    assert delivery.routing_key == "notice.requested.v1" and json.loads(delivery.body)["id"] == "e-1"
+    assert delivery.routing_key == "notice.requested.v1"
+    assert json.loads(delivery.body)["id"] == "e-1"
     assert delivery.headers["duly-replayed"] == f"1 {run_id}"
     assert delivery.headers["duly-failed-id"] == str(failed_id)
 
@@ -226,13 +297,16 @@ async def test_a_replay_stops_where_one_fails_again_and_goes_on_from_one_when_re
     with monkeypatch.context() as broken:
         break_at(broken, "n4", RuntimeError())
         stopped = await letters.drive(run)
-    assert stopped.state == "stopped" and stopped.why.startswith("failed again: RuntimeError at ")
+    assert stopped.state == "stopped"
+    assert stopped.why.startswith("failed again: RuntimeError at ")
     assert stopped.outcomes == {"done": 7, "failed": 1}
     kept = "SELECT state, history FROM failed_item WHERE failed_id = $1"
     row = await letters.bench.ledger.pool.fetchrow(kept, died[4])
-    assert row["state"] == "dead" and len(json.loads(row["history"])) == 2, "one attempt, and its whole history"
+    assert row["state"] == "dead"
+    assert len(json.loads(row["history"])) == 2, "one attempt, and its whole history"
     await runs.resume(letters.desk, run.run_id, LEWIS)
-    assert len(taken := await letters.hand_out()) == 1
+    taken = await letters.hand_out()
+    assert len(taken) == 1
     await letters.work(taken)
     finished = await letters.drive(run)
     assert (finished.state, finished.outcomes) == ("finished", {"done": 11, "failed": 1})
@@ -243,7 +317,8 @@ async def test_a_retry_of_a_replay_is_dead_at_once(letters: Letters, monkeypatch
     run = await letters.begin()
     break_at(monkeypatch, "n0", RuntimeError())
     ended = await letters.drive(run)
-    assert ended.outcomes == {"failed": 1} and await letters.state(failed_id) == "dead"
+    assert ended.outcomes == {"failed": 1}
+    assert await letters.state(failed_id) == "dead"
     assert await letters.bench.value("SELECT next_at FROM failed_item") is None
 
 
@@ -284,7 +359,8 @@ async def test_cancelling_lets_what_is_out_end_and_leaves_the_rest(letters: Lett
     await letters.work(taken)
     await letters.hand_out()
     ended = await letters.desk.run(run.run_id)
-    assert ended is not None and (ended.state, ended.why, ended.changed_by) == ("cancelled", "agreed", "B. Moore")
+    assert ended is not None
+    assert (ended.state, ended.why, ended.changed_by) == ("cancelled", "agreed", "B. Moore")
     assert ended.outcomes == {"done": 2, "cancelled": 2}
     assert [await letters.state(each) for each in died] == ["resolved"] * 2 + ["dead"] * 2
     with pytest.raises(Fault, match="cancelled already"):
@@ -425,7 +501,9 @@ async def test_a_message_that_could_not_be_read_is_mended_by_what_its_transport_
     torn = "UPDATE failed_item SET body = 'torn', event_id = 'sha256:x', source = $1 RETURNING 1"
     await letters.bench.value(torn, event["source"])
     whole = await letters.desk.letter_whole(failed_id)
-    assert whole is not None and whole.decoded.envelope is None and whole.decoded.text == "torn"
+    assert whole is not None
+    assert whole.decoded.envelope is None
+    assert whole.decoded.text == "torn"
     with pytest.raises(Fault, match="source"):
         await edits.propose(letters.desk, IDS, failed_id, json.dumps({**event, "source": "other"}).encode(), LEWIS)
     edit = await edits.propose(letters.desk, IDS, failed_id, json.dumps(event).encode(), LEWIS)

@@ -12,11 +12,14 @@ import asyncpg
 import pytest
 
 from services.kernel.adapters.postgres import writes
-from services.kernel.adapters.postgres.queries import queries, sql
+from services.kernel.adapters.postgres.queries import queries, read, sql
 from services.kernel.adapters.postgres.rows import NOTICE_COLUMNS
 from services.kernel.domain.changes import Change, ContentStored, Row
 from services.kernel.domain.holds import HoldKind
+from services.kernel.domain.impact import Impact
 from services.kernel.domain.notice import TABLE, Arrow, Channel, Notice, Origin, State
+from services.kernel.domain.verdict import Verdict
+from services.kernel.runtime.dead_letters.records import Ended, Kind
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "database" / "migrations"
 ROWS = get_args(Row)
@@ -63,6 +66,45 @@ async def test_every_named_statement_prepares_against_the_migrated_database(data
 
 def test_every_named_statement_says_in_one_line_what_it_does() -> None:
     assert [name for name, text in queries().items() if not re.match(r"-- \w", text)] == []
+
+
+def test_a_fragment_stands_in_every_statement_that_names_it_without_its_comments() -> None:
+    files = {
+        "a.sql": "-- fragment: whole\n-- What.\na + {{part}};\n\n-- name: one\n-- One.\nSELECT {{whole}} FROM t;\n",
+        "b.sql": "-- fragment: part\n-- A part.\nb;\n\n-- name: two\n-- Two.\nSELECT {{part}};\n",
+    }
+    assert read(files) == {"one": "-- One.\nSELECT a + b FROM t", "two": "-- Two.\nSELECT b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("-- name: one\n-- One.\nSELECT {{nothing}};", "one: the fragment nothing is not there"),
+        ("-- fragment: a\n-- A.\n{{a}};\n-- name: one\n-- One.\nSELECT {{a}};", "one: the fragment a contains itself"),
+        ("-- name: one\n-- One.\n1;\n-- name: one\n-- One.\n2;", "the statement one exists already"),
+        ("-- fragment: a\n-- A.\n1;\n-- fragment: a\n-- A.\n2;", "the fragment a exists already"),
+    ],
+)
+def test_a_fragment_at_fault_is_told_by_its_statement(text: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        read({"a.sql": text})
+
+
+def test_no_fragment_is_left_unread() -> None:
+    assert [name for name, text in queries().items() if "{{" in text] == []
+
+
+def test_the_impacts_of_the_database_are_those_of_the_law() -> None:
+    words = re.findall(r"'(\w+)'\]\)\[min|THEN '(\w+)'|ELSE '(\w+)'", sql("figures"))
+    assert {word for found in words for word in found if word} >= set(Impact)
+    ordered = re.search(r"\(ARRAY\[([^\]]+)\]\)\[min", sql("letter_groups"))
+    assert ordered is not None
+    assert re.findall(r"'(\w+)'", ordered[1]) == list(Impact), "in the order of gravity"
+
+
+async def test_the_outcomes_of_an_item_of_a_run_are_verdicts_and_ends(database: asyncpg.Connection) -> None:
+    assert await allowed(database, "replay_item", "outcome") == {*Verdict, *Ended}
+    assert await allowed(database, "replay_run", "kind") == set(Kind)
 
 
 @pytest.mark.parametrize("change", ROWS, ids=lambda change: change.__name__)

@@ -16,6 +16,7 @@ from cyclopts import CycloptsError
 from services.cli.app import app
 from services.cli.run import workers
 from services.kernel.adapters.web.counting import OUTCOMES
+from services.kernel.domain.impact import Impact
 from services.kernel.ledger import Figure
 from services.kernel.runtime.measures import FIGURES, Measures
 
@@ -103,6 +104,10 @@ def test_a_figure_that_the_database_names_no_more_is_forgotten(name: str) -> Non
     assert measures.registry.get_sample_value(f"duly_{name}", label) is None
 
 
+def test_every_impact_of_a_dead_letter_is_on_the_page_and_no_other() -> None:
+    assert values("`impact` of dead letters") == set(Impact)
+
+
 def test_every_outcome_at_a_door_is_on_the_page_and_no_other() -> None:
     assert values("`outcome`") == outcomes()
 
@@ -129,6 +134,7 @@ def test_every_value_that_a_query_looks_for_may_be_there(query: str) -> None:
         ("duly_gate_waiting", "reason"): set(re.findall(r'Reason\(\s*"(\w+)"', gate)),
         ("duly_door_calls_total", "outcome"): outcomes(),
         ("duly_worker_started_timestamp_seconds", "worker"): {*workers(), "up"},
+        ("duly_dead_letters_impact", "impact"): values("`impact` of dead letters"),
         ("up", "job"): {"duly"},
     }
     for name, matchers in selectors(query):

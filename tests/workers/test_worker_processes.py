@@ -13,15 +13,18 @@ from schemas.catalogue import EXCHANGE
 from services.kernel.adapters.broker import Topology, open_broker
 from services.kernel.adapters.ids import SystemIds
 from services.kernel.adapters.postgres.desk import open_desk
-from services.kernel.adapters.postgres.desk_dead import Mended
 from services.kernel.ports import Outgoing
+from services.kernel.runtime.dead_letters import edits, runs
+from services.kernel.runtime.dead_letters.choice import Chosen
+from services.kernel.runtime.dead_letters.records import Kind
 from services.kernel.runtime.desk import Word
+from services.kernel.runtime.fault import Fault
 from tests.rig.postgres import PrivatePostgres
 from tests.rig.rabbitmq import RabbitNode
 from tests.rig.smtp_sink import SinkProcess
 from tests.rig.system import System, fee_outstanding, until
 
-SAID = Word("A. Lewis", "put right")
+SAID, AGREED = Word("A. Lewis", "put right"), Word("B. Moore", "agreed")
 
 
 @pytest.fixture
@@ -103,12 +106,18 @@ async def test_a_dead_letter_that_is_mended_and_replayed_is_done_once(duly: Syst
     finally:
         await broker.close()
     await duly.until("SELECT state FROM failed_item", "dead")
-    (row,) = await duly.fetch("SELECT failed_id, content_type FROM failed_item")
+    (row,) = await duly.fetch("SELECT failed_id FROM failed_item")
     async with open_desk(duly.database, SystemIds()) as desk:
-        mended = Mended(request, "notice.requested.v1", row["content_type"], {})
-        assert await desk.mend(row["failed_id"], mended, SAID)
-        assert await desk.replay([row["failed_id"]], SAID) == 1
-        await duly.until("SELECT state FROM failed_item", "resolved")
-        assert await desk.replay([row["failed_id"]], SAID) == 0, "what is done is not replayed"
+        edit = await edits.propose(desk, desk.ids, row["failed_id"], request, SAID)
+        run = await edits.approve(desk, desk.ids, edit.edit_id, AGREED)
+        await duly.until("SELECT state FROM replay_run", "finished")
+        with pytest.raises(Fault, match="nothing is there for a replay"):
+            await runs.begin(desk, desk.ids, Kind.REPLAY, Chosen(ids=(row["failed_id"],)), SAID)
+        ended = await desk.run(run.run_id)
+    assert ended is not None
+    assert ended.outcomes == {"done": 1}
+    assert await duly.value("SELECT state FROM failed_item") == "resolved"
     assert await duly.value("SELECT count(*) FROM notice WHERE source_ref = 'mended'") == 1
-    assert await duly.value("SELECT array_agg(action ORDER BY at) FROM failed_item_action") == ["mend", "replay"]
+    assert await duly.value("SELECT array_agg(action ORDER BY at) FROM failed_item_action") == [
+        "propose", "mend", "replay",
+    ]  # fmt: skip

@@ -73,7 +73,6 @@ CREATE UNIQUE INDEX replay_item_in_one_run ON replay_item (failed_id) WHERE repl
 CREATE INDEX replay_item_item ON replay_item (failed_id);
 CREATE INDEX replay_item_waiting ON replay_item (run_id, position) WHERE batch IS NULL AND ended_at IS NULL;
 CREATE INDEX replay_item_out ON replay_item (run_id, handed_at) WHERE batch IS NOT NULL AND ended_at IS NULL;
-CREATE INDEX replay_item_outcome ON replay_item (run_id, outcome);
 
 -- Another body that one person proposes for an item, and another person approves or rejects. It is overtaken if the item
 -- changed after `item_changed_at`. Wall time.

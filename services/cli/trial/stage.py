@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from schemas.cloudevents import CONTENT_TYPE
 from services.cli.trial.day import GIVEN, TOLD, Act, Story
 from services.cli.trial.visitor import NotShown, Visitor
 from services.kernel.adapters.broker import MemoryBroker
 from services.kernel.adapters.embedded.house import House
 from services.kernel.adapters.mail.mailbox import Mailbox
 from services.kernel.adapters.postgres.desk import PostgresDesk
-from services.kernel.adapters.postgres.desk_dead import Mended
 from services.kernel.adapters.postgres.trial import Rest, Standing, TrialReads
 from services.kernel.runtime import desk_sanctions
+from services.kernel.runtime.dead_letters import edits
 from services.kernel.runtime.desk import Word, extend_deadline, lift_hold, word
 from services.kernel.runtime.fault import Exit, Fault
 from services.upstream import prepare
@@ -44,7 +43,7 @@ class Stage:
     mails: str
     console: str
     working: asyncio.Task[None]
-    _spoilt: dict[str, tuple[str, bytes, bytes]] = field(default_factory=dict)
+    _spoilt: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
     async def rest(self, looked: Callable[[Rest], Awaitable[None]]) -> Rest:
         """Wait until nothing moves but the clock; answers what falls due next. `looked` hears of every look.
@@ -113,7 +112,7 @@ class Stage:
         whole = event.wire()
         sent = whole[: len(whole) // 2] if spoilt else whole
         if spoilt:
-            self._spoilt[story.story] = (kind, sent, whole)
+            self._spoilt[story.story] = (sent, whole)
         async with self.desk.begin() as tx:
             await tx.tell([(kind, sent)])
 
@@ -136,13 +135,14 @@ class Stage:
             raise _cannot(story, act, str(refused)) from refused
 
     async def _mend(self, story: Story, act: Act) -> None:
-        kind, sent, whole = self._spoilt[story.story]
+        sent, whole = self._spoilt[story.story]
         found = await self.reads.failed(sent)
         if found is None:
             raise _cannot(story, act, "the message is not among the dead letters")
         said = _word(act, "the message was cut in half")
-        await self.desk.mend(found, Mended(whole, kind, CONTENT_TYPE, {}), said)
-        await self.desk.replay([found], said)
+        edit = await edits.propose(self.desk, self.desk.ids, found, whole, said)
+        second = word(f"{said.by}'s colleague", "compared with what upstream had sent")
+        await edits.approve(self.desk, self.desk.ids, edit.edit_id, second)
 
     async def _decide(self, story: Story, act: Act, standing: Standing) -> None:
         said = _word(act, "as was asked")

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from services.kernel.adapters.postgres.connection import Link, connect, in_our_words
 from services.kernel.adapters.postgres.desk_brakes import BrakeReads, BrakeTransaction
-from services.kernel.adapters.postgres.desk_dead import DeadLetters
 from services.kernel.adapters.postgres.desk_decisions import DecisionReads
 from services.kernel.adapters.postgres.desk_letters import LetterReads, RunReads
 from services.kernel.adapters.postgres.desk_reads import DeskReads
@@ -76,7 +75,7 @@ class DeskTransaction(BrakeTransaction, LetterActs, RetentionActs):
 
 
 class PostgresDesk(
-    DeskReads, BrakeReads, DecisionReads, DeadLetters, LetterReads, RunReads, RetentionReads, SubjectReads
+    DeskReads, BrakeReads, DecisionReads, LetterReads, RunReads, RetentionReads, SubjectReads
 ):
     """One connection: transactions for acts, statements for reads."""
 

@@ -54,9 +54,12 @@ SELECT f.failed_id, f.worker, f.state, f.source, f.event_id, f.type, f.reason, f
        (SELECT count(*) FROM failed_item_action a WHERE a.failed_id = f.failed_id AND a.action = 'note')::integer AS notes,
        (SELECT d.edit_id FROM failed_item_edit d WHERE d.failed_id = f.failed_id AND d.state = 'proposed') AS edit_id,
        (SELECT i.run_id FROM replay_item i WHERE i.failed_id = f.failed_id AND i.replays AND i.ended_at IS NULL) AS run_id
-FROM {{letter_tables}}
-WHERE {{chosen}} AND ($10::timestamptz IS NULL OR (f.created_at, f.failed_id) > ($10, $11::uuid))
-ORDER BY f.created_at, f.failed_id LIMIT $12::integer;
+FROM (SELECT f.failed_id AS chosen_id FROM {{letter_tables}}  -- ids alone are sorted, not messages
+      WHERE {{chosen}} AND ($10::timestamptz IS NULL OR (f.created_at, f.failed_id) > ($10, $11::uuid))
+      ORDER BY f.created_at, f.failed_id LIMIT $12::integer) AS page
+JOIN failed_item f ON f.failed_id = page.chosen_id LEFT JOIN raw_evidence e ON e.evidence_id = f.evidence_id
+LEFT JOIN notice n ON n.notice_id = f.notice_id
+ORDER BY f.created_at, f.failed_id;
 
 -- name: letter_count
 -- How many dead letters are chosen.
@@ -64,22 +67,26 @@ SELECT count(*)::integer AS number FROM {{letter_tables}} WHERE {{chosen}};
 
 -- name: letter_groups
 -- Dead letters by what they have in common: the gravest first, then the largest. A property in which they differ is null.
-SELECT count(*)::integer AS number, min(g.created_at) AS oldest, (array_agg(g.failed_id ORDER BY g.created_at, g.failed_id))[1] AS example,
+SELECT sum(g.number)::integer AS number, min(g.oldest) AS oldest,
+       min(g.example)::uuid AS example,
        CASE WHEN min(g.worker) = max(g.worker) THEN min(g.worker) END AS worker,
        CASE WHEN min(g.type) = max(g.type) THEN min(g.type) END AS type,
        CASE WHEN min(g.template) = max(g.template) AND count(g.template) = count(*) THEN min(g.template) END AS template,
        CASE WHEN min(g.cause) = max(g.cause) THEN min(g.cause) END AS cause,
        CASE WHEN min(g.impact) = max(g.impact) THEN min(g.impact) END AS impact,
        (ARRAY['blocks_sanction', 'deadline_at_risk', 'upstream_waits', 'harmless'])[min(g.gravity)] AS gravest
-FROM (SELECT c.*, array_position(ARRAY['blocks_sanction', 'deadline_at_risk', 'upstream_waits', 'harmless'], c.impact) AS gravity
+FROM (SELECT c.worker, c.type, c.cause, c.template, c.impact, count(*) AS number, min(c.created_at) AS oldest,
+             min(c.failed_id::text COLLATE "C") AS example,
+             array_position(ARRAY['blocks_sanction', 'deadline_at_risk', 'upstream_waits', 'harmless'], c.impact) AS gravity
       FROM (SELECT f.failed_id, f.created_at, f.worker, f.type, f.cause, {{letter_template}} AS template, {{impact}} AS impact
-            FROM {{letter_tables}} WHERE {{chosen}}) AS c) AS g
+            FROM {{letter_tables}} WHERE {{chosen}}) AS c
+      GROUP BY c.worker, c.type, c.cause, c.template, c.impact) AS g
 GROUP BY CASE WHEN $10::text IN ('cause', 'cause_and_impact') THEN g.cause END,
          CASE WHEN $10 IN ('impact', 'cause_and_impact') THEN g.impact END,
          CASE WHEN $10 IN ('worker', 'cause_and_impact') THEN g.worker END,
          CASE WHEN $10 IN ('type', 'cause_and_impact') THEN g.type END,
          CASE WHEN $10 IN ('template', 'cause_and_impact') THEN g.template END
-ORDER BY min(g.gravity), number DESC, oldest LIMIT $11::integer;
+ORDER BY min(g.gravity), number DESC, oldest, example LIMIT $11::integer;
 
 -- name: letter_message
 -- The message of one dead letter, and every attempt.
@@ -156,3 +163,8 @@ SELECT {{action_id}}, m.failed_id, clock_timestamp(), $11::text, 'stop', $12::te
 INSERT INTO failed_item_action (action_id, failed_id, at, actor, action, reason)
 SELECT $1::uuid, f.failed_id, clock_timestamp(), $3::text, $4::text, $5::text FROM failed_item f WHERE f.failed_id = $2::uuid
 RETURNING action_id;
+
+-- name: desk_dead_find
+-- Failed items by id or by the end of their id.
+SELECT failed_id FROM failed_item
+WHERE length($1::text) >= 4 AND right(failed_id::text, length($1::text)) = lower($1::text) LIMIT 3;

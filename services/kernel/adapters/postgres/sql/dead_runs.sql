@@ -61,9 +61,9 @@ UPDATE replay_run SET state = $2::text, changed_by = $3::text, changed_at = cloc
 WHERE run_id = $1::uuid;
 
 -- name: run_give_up
--- What a cancelled run has not handed out is left as it is.
+-- What a cancelled run has not handed out is left as it is; of a rehearsal nobody waits for what is out, either.
 UPDATE replay_item SET outcome = 'cancelled', ended_at = clock_timestamp()
-WHERE run_id = $1::uuid AND batch IS NULL AND ended_at IS NULL;
+WHERE run_id = $1::uuid AND (batch IS NULL OR NOT replays) AND ended_at IS NULL;
 
 -- name: runs_open
 -- Runs that go on, or whose items are still out, for one `relay` alone.

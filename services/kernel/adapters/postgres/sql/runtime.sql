@@ -96,7 +96,7 @@ ORDER BY o.outbox_id LIMIT $1::integer;
 -- Everything that waits, how much of it, and the seconds that the oldest has waited (wall time): nothing may be stuck.
 SELECT 'outbox' AS what, count(*) AS number, min(created_at) AS since FROM outbox WHERE sent_at IS NULL
 UNION ALL SELECT 'retries', count(*), min(created_at) FROM failed_item WHERE state = 'retry'
-UNION ALL SELECT 'dead_letters', count(*), min(created_at) FROM failed_item WHERE state = 'dead'
+UNION ALL SELECT 'dead_letters', count(*), min(created_at) FROM failed_item WHERE state IN ('dead', 'replaying')
 UNION ALL SELECT 'alerts_sending', count(*), min(started_at) FROM attempt WHERE state = 'sending'
 UNION ALL SELECT 'alerts_due', count(*), min(retry_at) FROM attempt WHERE retry_at <= clock_timestamp()
 UNION ALL SELECT 'webhooks', count(*), min(o.created_at)
@@ -114,7 +114,8 @@ UNION ALL SELECT 'deadlines_due', count(*), min(due_at) - (legal_now() - clock_t
 
 -- name: figures
 -- What stands still, and why, for `/metrics`: each figure's name, of what it is, and how much.
-SELECT 'dead_letters' AS name, worker AS of, count(*)::float8 AS value FROM failed_item WHERE state = 'dead' GROUP BY worker
+SELECT 'dead_letters' AS name, worker AS of, count(*)::float8 AS value FROM failed_item
+    WHERE state IN ('dead', 'replaying') GROUP BY worker
 UNION ALL SELECT 'dead_letters_impact', i.impact, count(*)::float8
     FROM (SELECT {{impact}} AS impact FROM {{letter_tables}} WHERE f.state IN ('dead', 'replaying')) AS i GROUP BY i.impact
 UNION ALL SELECT 'runs_stopped', k.kind, count(r.run_id)::float8

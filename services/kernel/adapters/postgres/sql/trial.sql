@@ -6,7 +6,9 @@ SELECT legal_now() AS now,
         AND NOT EXISTS (SELECT FROM attempt a WHERE a.notice_id = n.notice_id))::integer AS notices,
        (SELECT count(*) FROM attempt WHERE state = 'sending' OR retry_at <= clock_timestamp())::integer AS mails,
        (SELECT count(*) FROM raw_evidence WHERE state IN ('receiving', 'waiting', 'retrying'))::integer AS evidence,
-       (SELECT count(*) FROM failed_item WHERE state IN ('retry', 'replaying'))::integer AS retries,
+       (SELECT count(*) FROM failed_item f WHERE f.state IN ('retry', 'replaying') OR EXISTS (
+            SELECT FROM replay_item i JOIN replay_run r ON r.run_id = i.run_id
+            WHERE i.failed_id = f.failed_id AND i.ended_at IS NULL AND r.state = 'running'))::integer AS retries,
        (SELECT count(*) FROM deadline WHERE passed_at IS NULL AND due_at <= legal_now())::integer AS deadlines,
        (SELECT count(*) FROM gate_wait
         WHERE look_again_at <= legal_now() OR 'mark_missing' = ANY (waiting_for))::integer AS gates,
