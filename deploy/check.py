@@ -39,6 +39,11 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {},
     {"ingress": {"enabled": True, "tls": [{"secretName": "tls", "hosts": ["inbox.duly.example"]}]}},
     {"keda": {"enabled": False}, "network": {"enabled": False}, "migrate": {"enabled": False}},
+    {
+        "tracing": {"enabled": True, "to": [{"podSelector": {}}]},
+        "ingress": {"enabled": True, "annotations": {"of": "all"}},
+        "workers": {"console": {"ingress": {"className": "internal"}, "from": [{"podSelector": {}}]}},
+    },
     {"image": {"digest": "sha256:" + "0" * 64, "pullSecrets": [{"name": "registry"}]}},
 )
 _LINT_WARNING = 2

@@ -91,6 +91,7 @@ def make(folder: Path, upstreams: tuple[str, ...] = UPSTREAMS) -> None:
     kept(folder / "DULY_WEBHOOK_KEYS", lambda: ",".join(f"{source}:{key()}" for source in upstreams))
     kept(folder / "DULY_FILES_KEY", key)
     kept(folder / "DULY_OIDC_CLIENT_SECRET", password)
+    kept(folder / "DULY_CONSOLE_OIDC_CLIENT_SECRET", password)
 
 
 def main() -> int:

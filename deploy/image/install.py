@@ -31,7 +31,8 @@ def install(uv: Path, folder: Path) -> None:
     """Make the environment, with dependencies by hash and Duly itself as a wheel."""
     run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder)
     pip = (uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python")
-    run(*pip, "--require-hashes", "--constraints", "requirements.lock", "-r", "pyproject.toml")
+    known = ("--require-hashes", "--constraints", "requirements.lock")
+    run(*pip, *known, "--extra", "tracing", "-r", "pyproject.toml")
     run(*pip, "--no-deps", "--build-constraint", "tools.lock", ".")
     (folder / ".lock").unlink(missing_ok=True)  # uv's, which anybody may write to
 

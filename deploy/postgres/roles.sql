@@ -15,7 +15,7 @@ BEGIN
     END LOOP;
     FOREACH role IN ARRAY ARRAY['duly_renderer', 'duly_notifier', 'duly_intake', 'duly_callbacks', 'duly_bounces',
                                 'duly_responses', 'duly_deadlines', 'duly_sanctions', 'duly_webhooks', 'duly_relay',
-                                'duly_inbox', 'duly_operator'] LOOP
+                                'duly_inbox', 'duly_console', 'duly_operator'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION', role);
         END IF;
@@ -24,7 +24,7 @@ BEGIN
     FOR role IN SELECT rolname FROM pg_roles WHERE rolname IN (
         'duly_consumer', 'duly_law', 'duly_door', 'duly_renderer', 'duly_notifier', 'duly_intake', 'duly_callbacks',
         'duly_bounces', 'duly_responses', 'duly_deadlines', 'duly_sanctions', 'duly_webhooks', 'duly_relay', 'duly_inbox',
-        'duly_operator') LOOP
+        'duly_console', 'duly_operator') LOOP
         EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', role);
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', role);
     END LOOP;
@@ -206,3 +206,20 @@ GRANT UPDATE (kind) ON brake TO duly_operator; -- locks it, as the gate does
 -- Retention at the desk: legal holds by name, and asking to erase, which relay does. Nobody takes a word back.
 GRANT INSERT, UPDATE (lifted_by, lifted_at, lift_reason) ON legal_hold TO duly_operator;
 GRANT INSERT, UPDATE ON retention TO duly_operator;
+
+-- console: the desk of those who work here is the operations team's, with a door in front: sign-ins, sessions, and the record
+-- of who looked at what, which it only ever adds to. Who may decide what is a matter of its own roles, at its door.
+GRANT duly_operator TO duly_console;
+GRANT SELECT, INSERT, DELETE ON sign_in TO duly_console;
+GRANT SELECT, INSERT, DELETE, UPDATE (seen_at, language, business_id) ON web_session TO duly_console;
+
+-- Two sites keep their sessions in one table, and neither can see, end or make one of the other's: whoever breaks into the
+-- inbox, which is open to the world, is not signed in to the console.
+ALTER TABLE web_session ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS all_of_it ON web_session;
+CREATE POLICY all_of_it ON web_session USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS of_the_inbox ON web_session;
+CREATE POLICY of_the_inbox ON web_session AS RESTRICTIVE TO duly_inbox USING (site = 'inbox') WITH CHECK (site = 'inbox');
+DROP POLICY IF EXISTS of_the_console ON web_session;
+CREATE POLICY of_the_console ON web_session AS RESTRICTIVE TO duly_console
+    USING (site = 'console') WITH CHECK (site = 'console');

@@ -18,8 +18,6 @@ CHECKOUT = Path(__file__).parents[2]
 DEPLOY = CHECKOUT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 VALUES: dict[str, Any] = yaml.safe_load((DEPLOY / "chart" / "values.yaml").read_text())
-YET_TO_COME = {"console"}
-"""Workers whose deployment comes with them."""
 
 
 def script(name: str) -> ModuleType:
@@ -38,9 +36,7 @@ def settings() -> set[str]:
 
 def test_every_worker_is_in_compose_and_chart() -> None:
     run = {each["command"][1] for each in COMPOSE["services"].values() if each.get("command", [""])[0] == "run"}
-    assert set(workers()) - YET_TO_COME <= run
-    assert set(workers()) - YET_TO_COME <= set(VALUES["workers"])
-    assert run | set(VALUES["workers"]) <= set(workers())
+    assert run == set(VALUES["workers"]) == set(workers())
 
 
 @pytest.mark.parametrize("file", ["compose.yaml", "chart/values.yaml", "chart/templates/workers.yaml", "Containerfile"])
@@ -68,7 +64,7 @@ def test_pods_are_given_longer_than_the_grace() -> None:
 
 def test_no_secret_stands_in_a_file_of_ours() -> None:
     secret = {"DULY_DATABASE_URL", "DULY_BROKER_URL", "DULY_TOKEN_KEYS", "DULY_CALLBACK_KEYS", "DULY_WEBHOOK_KEYS",
-              "DULY_FILES_KEY", "DULY_OIDC_CLIENT_SECRET"}  # fmt: skip
+              "DULY_FILES_KEY", "DULY_OIDC_CLIENT_SECRET", "DULY_CONSOLE_OIDC_CLIENT_SECRET"}  # fmt: skip
     assert not any(secret & set(each.get("environment", {})) for each in COMPOSE["services"].values())
     assert not any(secret & set(own.get("settings", {})) for own in VALUES["workers"].values())
 
