@@ -35,11 +35,13 @@ def at_desk(work: Callable[[PostgresDesk], Awaitable[T]]) -> T:
         Fault: the database cannot be reached, or the work refuses.
     """
     from services.cli.database import database  # noqa: PLC0415 -- heavy
+    from services.kernel.adapters.traced import traced  # noqa: PLC0415 -- heavy
     from services.kernel.ledger import LedgerUnavailable  # noqa: PLC0415 -- heavy
 
     with database() as dsn:
         try:
-            return asyncio.run(_work(dsn, work))
+            with traced("cli"):
+                return asyncio.run(_work(dsn, work))
         except LedgerUnavailable as away:
             raise Fault(str(away), "DULY_DATABASE_URL", "call again when it is back; nothing was done") from away
 

@@ -36,7 +36,7 @@ def up() -> int:
 
 async def _up(folder: Path) -> int:
     from services.cli.crew import crew, house  # noqa: PLC0415 -- heavy
-    from services.kernel.adapters.process import traced  # noqa: PLC0415 -- heavy
+    from services.kernel.adapters.traced import traced  # noqa: PLC0415 -- heavy
     from services.kernel.runtime.program import Together, live  # noqa: PLC0415 -- heavy
 
     given = frozenset(os.environ)

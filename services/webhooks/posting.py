@@ -116,9 +116,11 @@ class Posting:
 
 
 def headers_of(claim: WebhookClaim, keys: Sequence[bytes]) -> Mapping[str, str]:
-    """The headers of one event's post."""
-    event_id = str(from_json(claim.body)["id"])
-    return {"content-type": CONTENT_TYPE, "user-agent": "duly", **signed(keys, event_id, claim.at, claim.body)}
+    """The headers of one event's post; its trace stands in one, too, where receivers look for it without reading on."""
+    event = from_json(claim.body)
+    trace = {"traceparent": str(event["traceparent"])} if "traceparent" in event else {}
+    ours = {"content-type": CONTENT_TYPE, "user-agent": "duly", **trace}
+    return {**ours, **signed(keys, str(event["id"]), claim.at, claim.body)}
 
 
 async def lasting(work: Callable[[], Awaitable[T]]) -> T:

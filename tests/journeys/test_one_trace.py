@@ -13,6 +13,9 @@ import pytest
 import pytest_asyncio
 
 from services.kernel.domain.trace import parse, root_of
+from services.kernel.runtime.dead_letters import runs
+from services.kernel.runtime.dead_letters.choice import Chosen
+from services.kernel.runtime.dead_letters.records import Kind
 from services.kernel.runtime.decision import Decision, dead
 from services.sanctions.handler import Sanctions
 from tests.journeys.outside import OFFICER, desk, notice_id, waits_for
@@ -136,21 +139,20 @@ async def test_a_retry_and_a_replayed_dead_letter_stay_in_the_trace(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tracer, exporter = in_memory("traces")
-    real, runs = Sanctions._one, Counter[str]()
+    real, ran = Sanctions._one, Counter[str]()
 
     async def first_fails_then_dies(self: Sanctions, tx: Any, item: Any) -> Decision:
-        runs["all"] += 1
-        if runs["all"] == 1:
+        ran["all"] += 1
+        if ran["all"] == 1:
             raise RuntimeError("planted")
-        return dead("planted") if runs["all"] == 2 else await real(self, tx, item)
+        return dead("planted") if ran["all"] == 2 else await real(self, tx, item)
 
     monkeypatch.setattr(Sanctions, "_one", first_fails_then_dies)
     async with in_this_process(system, tracer, monkeypatch, asked("again", THEIRS)):
         await lapsed(system, "again")
         await system.until("SELECT count(*) FROM failed_item WHERE state = 'dead'", 1)
         async with desk(system) as officers:
-            (row,) = await system.fetch("SELECT failed_id FROM failed_item WHERE state = 'dead'")
-            await officers.replay([row["failed_id"]], OFFICER)
+            await runs.begin(officers, officers.ids, Kind.REPLAY, Chosen(), OFFICER)
         await no_objection(system, "again")
         spans = seen(exporter.get_finished_spans())
     gates = [span for span in await holds_together(system, "again", spans, THEIRS) if "deadline.passed" in span.name]
@@ -167,11 +169,16 @@ async def test_real_workers_send_their_spans_to_a_collector(system: System) -> N
             "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
         }  # fmt: skip
         await system.start()
-        await system.publish(asked("wire", THEIRS))
+        await system.publish(asked("wire", THEIRS), asked("held"))
+        await system.until_state("held", "served")
+        hold = ("holds", "place", str(await notice_id(system, "held")), "--reason", "asked for", "--by", "A. Lewis")
+        assert system.spawn("cli", program=("-m", "services.cli", *hold)).popen.wait(30) == 0
         await sanctioned(system, "wire")
         system.stop()  # what was still kept is sent before the end
         spans = [span for _, span in door.spans]
         of_notice = await holds_together(system, "wire", spans, THEIRS)
+        held = await holds_together(system, "held", spans)
+    assert "create hold.placed.v1" in {span.name for span in held}
     assert set(CHAIN) <= {span.name for span in of_notice}
     workers = {name for name, span in door.spans if span in of_notice}
     assert workers == {"duly-renderer", "duly-notifier", "duly-deadlines", "duly-sanctions"}

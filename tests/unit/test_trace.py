@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from schemas.cloudevents import CONTENT_TYPE, read
 from services.kernel.adapters.ids import SystemIds
-from services.kernel.adapters.process import traced
+from services.kernel.adapters.traced import traced
 from services.kernel.adapters.tracing import OpenTelemetryTracer
 from services.kernel.domain.trace import SpanContext, parse, root_of, span_in
 from services.kernel.ports import Span
@@ -127,7 +127,7 @@ def test_without_tracing_nothing_of_opentelemetry_is_imported() -> None:
     program = (
         "import sys, importlib\n"
         f"for name in {workers.split()}: importlib.import_module('services.' + name + '.__main__')\n"
-        "import services.cli.app\nfrom services.kernel.adapters.process import traced\nwith traced('x'): pass\n"
+        "import services.cli.app\nfrom services.kernel.adapters.traced import traced\nwith traced('x'): pass\n"
         "sys.exit(any(name.partition('.')[0] in ('opentelemetry', 'google') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0

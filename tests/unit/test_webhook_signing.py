@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import pytest
 
 import services.webhooks
 from schemas.catalogue import CATALOGUE
+from services.kernel.ledger import WebhookClaim
 from services.kernel.runtime.settings import SettingsFault, read
 from services.webhooks.lanes import FAILURES_MOST, Lane, Lanes
+from services.webhooks.posting import headers_of
 from services.webhooks.settings import WebhookSettings
 from services.webhooks.signing import message_id, signed
 
@@ -31,6 +34,15 @@ def test_the_signature_is_that_of_the_standards_own_example() -> None:
         "webhook-timestamp": "1614265330",
         "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
     }
+
+
+@pytest.mark.parametrize("trace", [None, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"])
+def test_the_headers_bear_the_events_own_trace_if_it_has_one(trace: str | None) -> None:
+    body = json.dumps({"id": "n:1", **({"traceparent": trace} if trace else {})}).encode()
+    claim = WebhookClaim(1, None, "fees", "https://receiver.example/", body, AT, trial=False)
+    headers = headers_of(claim, KEYS)
+    assert headers.get("traceparent") == trace
+    assert headers["webhook-id"] == "n:1"
 
 
 def test_every_key_signs_the_same_id_second_and_raw_body() -> None:

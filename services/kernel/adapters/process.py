@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from services.kernel.adapters.parts import Parts, refuse_outside
 from services.kernel.adapters.postgres.alive import PostgresBeats
+from services.kernel.adapters.traced import traced
 from services.kernel.runtime.alive import Alive
 from services.kernel.runtime.consumer import Consumer
 from services.kernel.runtime.decision import Handler
-from services.kernel.runtime.fault import Exit, Fault
 from services.kernel.runtime.health import Check
 from services.kernel.runtime.program import QueueWorker, Worker, clock_of, live
 from services.kernel.runtime.program import main as frame
-from services.kernel.runtime.settings import BrokerSettings, TracingSettings, WorkerSettings, read
-from services.kernel.runtime.tracing import trace_with
+from services.kernel.runtime.settings import BrokerSettings, WorkerSettings, read
 
 _PREFETCH_LEAST = 50
 """What a worker that takes items one by one holds: all of it is delivered again, one by one, if the worker dies."""
@@ -34,10 +32,6 @@ def consumer(handler: Handler, parts: Parts) -> Consumer:
 def queue_worker(handler: Handler, parts: Parts) -> Worker:
     """A worker that is one handler on one queue."""
     return QueueWorker(handler.consumer, consumer(handler, parts))
-
-
-_LAST_SPANS_SECONDS = 3.0
-"""How long a process that has finished may take to send its last spans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +62,6 @@ class Guarded:
         if clock is not None:
             refuse_outside(clock, *self.reaches)
             await self.worker.run(stopping)
-
-
-@contextmanager
-def traced(name: str) -> Iterator[None]:
-    """Trace what is done within, if the settings say so; at the end, what is kept is sent.
-
-    Raises:
-        Fault: a setting is wrong, or the extra is not installed.
-    """
-    settings = read(TracingSettings)
-    if not settings.is_on:
-        yield
-        return
-    try:
-        from services.kernel.adapters.tracing import open_tracer  # noqa: PLC0415 -- an extra, and 0.2 s
-    except ModuleNotFoundError as missing:
-        todo = "install duly[tracing], or set DULY_TRACING=off"
-        raise Fault("tracing is not installed", f"no module {missing.name}", todo, code=Exit.USAGE) from missing
-    tracer = open_tracer(name, queue=settings.queue)
-    trace_with(tracer)
-    try:
-        yield
-    finally:
-        trace_with(None)
-        tracer.close(_LAST_SPANS_SECONDS)
 
 
 def run(name: str, opening: Callable[[str], Awaitable[Parts]], build: Callable[[Parts], Worker]) -> int:
