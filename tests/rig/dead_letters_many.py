@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncpg
 
+WORKERS = ("notifier", "renderer", "bounces", "responses", "sanctions", "intake")
+"""Whose they are."""
 NOTICES_IN = 10
 """One notice for so many dead letters."""
 
