@@ -66,6 +66,16 @@ async def test_groups_say_what_is_gravest_first(letters: Letters) -> None:
     assert (second.template, second.cause) == (f"{data['regime']}/{data['notice_type']}", "KeyError at handler.py:9")
 
 
+SERVED = "alert_accepted_at = now(), served_at = now(), deemed_on = now(), deadline_at = now(), deadline_version = 1"
+DATED = {
+    "rendered": "rendered_at = now()",
+    "served": SERVED,
+    "lapsed": f"{SERVED}, lapsed_at = now()",
+    "withdrawn": "withdrawn_at = now()",
+}
+"""What a notice in this state bears, as the database sees to."""
+
+
 @pytest.mark.parametrize(
     ("worker", "standing", "impact"),
     [
@@ -99,7 +109,7 @@ async def test_the_impact_is_what_waits_for_it_now(
     pool = bench.ledger.pool
     if "notice" in standing:
         await pool.execute("ALTER TABLE notice DISABLE TRIGGER notice_state")
-        await pool.execute("UPDATE notice SET state = $1", standing["notice"])
+        await pool.execute(f"UPDATE notice SET {DATED[standing['notice']]}, state = $1", standing["notice"])
         await pool.execute("UPDATE failed_item SET notice_id = $1", notice_id)
     if "evidence" in standing:
         await pool.execute(
