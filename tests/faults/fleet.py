@@ -75,10 +75,12 @@ class Fleet:
         return [each for each in self.members if each.worker == worker and not each.is_previous]
 
     def spawn(self, worker: str, *, is_previous: bool = False, **settings: str) -> Member:
-        """Start one more process."""
+        """Start one more process, which signs in to the database as its worker."""
         tree = self.previous if is_previous else CHECKOUT
         program = ("-m", "services.cli", "run", worker)
-        member = Member(self.system.spawn(worker, program=program, tree=tree, **settings), settings, is_previous)
+        role = {"DULY_DATABASE_URL": re.sub(r"(?<=://)[^@]*(?=@)", f"duly_{worker}", self.system.database)}
+        process = self.system.spawn(worker, program=program, tree=tree, **role, **settings)
+        member = Member(process, settings, is_previous)
         self.members.append(member)
         return member
 

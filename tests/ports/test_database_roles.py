@@ -275,8 +275,8 @@ async def test_inbox_sees_the_evidence_of_its_own_door_and_may_not_change_an_ans
             await database.execute(EVIDENCE, "mail", b"forged", "waiting")
 
 
-SESSION = """INSERT INTO web_session (token_hash, site, person, shown_name, businesses, language, csrf, began_at, seen_at,
-    ends_at) VALUES (sha256($1::text::bytea), $1, 'p', 'P', '[]', 'en', 'c', now(), now(), now())"""
+SESSION = """INSERT INTO web_session (token_hash, site, person, shown_name, businesses, language, csrf, began_at,
+    seen_at, ends_at) VALUES (sha256($1::text::bytea), $1, 'p', 'P', '[]', 'en', 'c', now(), now(), now())"""
 
 
 async def test_neither_site_sees_ends_or_makes_a_session_of_the_other(database: asyncpg.Connection) -> None:
