@@ -27,6 +27,7 @@ from tests.rig.traces import Seen, collector, in_memory, in_this_process, seen
 
 THEIRS = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 UNSAMPLED = "00-5cf92f3577b34da6a3ce929d0e0e4736-10f067aa0ba902b7-00"
+PAGE = (Path(__file__).parents[2] / "deploy" / "observability" / "TRACES.md").read_text()
 CHAIN = (
     "process notice.requested.v1", "create notice.accepted.v1", "process notice.rendered.v1", "hand over alert",
     "create notice.served.v1", "create notice.lapsed.v1", "process deadline.passed.v1", "create sanction.proposed.v1",
@@ -117,6 +118,8 @@ async def test_a_notice_is_one_trace_with_upstreams_word_and_without_also_in_one
         assert set(CHAIN) <= {span.name for span in of_notice}
         assert not any(span.failed for span in of_notice)
     assert {event["type"] for event in await told(system, "theirs")} >= set(TOLD)
+    said = {key for span in spans for key in span.attributes}
+    assert [key for key in sorted(said) if f"`{key}`" not in PAGE] == [], "every attribute is told of"
     rendered = [span for span in spans if span.name == "process notice.requested.v1"]
     assert len({span.links for span in rendered}) < len(rendered), "a batch's items are linked to one delivery"
 
@@ -178,8 +181,11 @@ async def test_real_workers_send_their_spans_to_a_collector(system: System) -> N
         spans = [span for _, span in door.spans]
         of_notice = await holds_together(system, "wire", spans, THEIRS)
         held = await holds_together(system, "held", spans)
+        wire = str(await notice_id(system, "wire"))
     assert "create hold.placed.v1" in {span.name for span in held}
     assert set(CHAIN) <= {span.name for span in of_notice}
+    logged = [event for process in system.processes for event in process.events() if event["event"] == "sanction.fired"]
+    assert [event["trace_id"] for event in logged if event["notice_id"] == wire] == [THEIRS[3:35]]
     workers = {name for name, span in door.spans if span in of_notice}
     assert workers == {"duly-renderer", "duly-notifier", "duly-deadlines", "duly-sanctions"}
     shown = json.dumps([(span.name, span.attributes) for span in spans])

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from schemas.cloudevents import CONTENT_TYPE, read
@@ -117,6 +120,25 @@ def test_an_exporter_that_hangs_does_not_keep_a_process_from_ending() -> None:
     tracer.close(0.2)
     assert time.monotonic() - began < 2
     released.set()
+
+
+def test_a_processor_that_breaks_breaks_nothing_else() -> None:
+    class Breaks(SpanProcessor):
+        def on_end(self, span: object) -> None:
+            raise RuntimeError(f"planted over {span}")
+
+    tracer = OpenTelemetryTracer("breaks", Breaks())
+    with tracing_with(tracer), tracing.around("send", "duly", 1), tracing.transaction():
+        pass
+
+
+@contextmanager
+def tracing_with(tracer: OpenTelemetryTracer) -> Iterator[None]:
+    tracing.trace_with(tracer)
+    try:
+        yield
+    finally:
+        tracing.trace_with(None)
 
 
 # --- off --------------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from opentelemetry.trace import SpanContext as Context_
 from services.kernel.domain.trace import SpanContext
 from services.kernel.ports import Span
 from services.kernel.runtime.fault import Exit, Fault
+from services.kernel.runtime.logging import logger
 
 _TOLD_EVERY = 60.0
 _LOGGERS = ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal")
@@ -65,9 +66,12 @@ class OpenTelemetryTracer:
 
     def record(self, spans: Sequence[Span]) -> None:
         """See the port."""
-        for span in spans:
-            if span.context.sampled:
-                self._processor.on_end(self._readable(span))
+        try:
+            for span in spans:
+                if span.context.sampled:
+                    self._processor.on_end(self._readable(span))
+        except Exception as fault:  # noqa: BLE001 -- whatever is wrong with a span, the work goes on
+            logger().error("trace.lost", exc_info=fault)
 
     def _readable(self, span: Span) -> ReadableSpan:
         return ReadableSpan(

@@ -23,6 +23,7 @@ from services.kernel.domain.changes import Announced, Change, NoticeInserted, No
 from services.kernel.domain.notice import Notice
 from services.kernel.domain.trace import SpanContext, parse, root_of, span_in
 from services.kernel.ports import Span, SpanKind, Tracer
+from services.kernel.runtime.logging import logger
 
 _tracer: Tracer | None = None
 _open: ContextVar[Told | None] = ContextVar("transaction", default=None)
@@ -128,7 +129,10 @@ def transaction() -> Iterator[None]:
     finally:
         _open.set(outer)  # not `reset`: whoever ends a generator may do so elsewhere than it began
         unbind_contextvars("trace_id")
-    told.committed()
+    try:
+        told.committed()
+    except Exception as fault:  # noqa: BLE001 -- the work is committed: its spans must not make it look undone
+        logger().error("trace.lost", exc_info=fault)
 
 
 def told() -> Told | None:
