@@ -20,7 +20,11 @@ ATTEMPTS = (Column("attempt", number=True), Column("at (UTC)"), Column("came to"
 ACTIONS = (Column("at (UTC)"), Column("by", fold=True), Column("did"), Column("why", fold=True))
 RUNS = (Column("run"), Column("at (UTC)"), Column("came to"), Column("why, and what would follow", fold=True))
 TIMELINE = (Column("at (UTC)"), Column("fact", fold=True), Column("by", fold=True))
-DID = {"mend": "replaced its message", "note": "noted", "propose": "proposed an edit", "reject": "rejected an edit"}
+DID = {
+    "replay": "replayed it", "mend": "approved an edit", "note": "noted", "propose": "proposed an edit",
+    "reject": "rejected an edit", "overtake": "closed an edit", "discard": "discarded it", "restore": "restored it",
+    "hurry": "hurried it", "stop": "stopped it",
+}  # fmt: skip
 STACKS = 3
 """As many attempts are shown with their stacks, the newest; --json has all."""
 
@@ -97,9 +101,7 @@ def _end(attempt: Attempt) -> str:
 def _persons(whole: Whole) -> None:
     if whole.actions:
         _heading("what persons did")
-        did = (
-            (minute(each.at), each.actor, DID.get(each.action, f"{each.action}"), each.reason) for each in whole.actions
-        )
+        did = ((minute(each.at), each.actor, DID.get(each.action, each.action), each.reason) for each in whole.actions)
         screen.table(ACTIONS, did)
     for edit in whole.edits:
         decided = f"{edit.state} by {edit.decided_by}: {edit.decision_reason}" if edit.decided_at else "waits"

@@ -153,10 +153,8 @@ def _told(made: Edit, kind: str, *, json: bool) -> None:
         return
     screen.line(f"proposal {made.edit_id} by {made.proposed_by} waits for another person", screen.WAIT)
     where = short(made.edit_id)
-    screen.aside(
-        f"to approve it: duly dead-letters approve {where} --reason WHY --by NAME; "
-        f"to close it: duly dead-letters reject {where} --reason WHY"
-    )
+    screen.aside(f"to approve it: duly dead-letters approve {where} --reason WHY --by NAME")
+    screen.aside(f"to close it: duly dead-letters reject {where} --reason WHY")
 
 
 def edits(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from services.kernel.domain.verdict import Verdict
     from services.kernel.runtime.dead_letters.records import Ended, Run, RunItem
 
-    Cells: TypeAlias = Callable[[RunItem], tuple[object, ...]]
+    Cells: TypeAlias = Callable[[RunItem, RunItem | None], tuple[object, ...]]
 
 VERDICTS = {
     "unsafe": "would fail again, or be refused: a person must mend something first",
@@ -33,11 +33,9 @@ ENDS = {
     "done": ("done", ""),
 }
 COUNTS = (Column("verdict"), Column("", number=True), Column("means", fold=True))
-ITEMS = (
-    Column("dead letter"), Column("verdict"), Column("about", fold=True),
-    Column("why, and what would follow", fold=True),
-)  # fmt: skip
-ENDED = (Column("dead letter"), Column("came to"), Column("about", fold=True), Column("why", fold=True))
+ITEMS = (Column("dead letter"), Column("verdict"), Column("why, and what would follow", fold=True))
+ENDED = (Column("dead letter"), Column("came to"), Column("why", fold=True))
+SAME = "the same"
 
 
 async def tell_end(desk: PostgresDesk, run: Run, most: int, *, known: Mapping[str, int], json: bool) -> int:
@@ -77,10 +75,16 @@ async def _verdicts(desk: PostgresDesk, run: Run, most: int) -> None:
     await _one_by_one(desk, run, kinds, most, ITEMS, _verdict_cells)
 
 
-def _verdict_cells(item: RunItem) -> tuple[object, ...]:
-    outcome = str(item.outcome or "").replace("_", " ")
+def _verdict_cells(item: RunItem, before: RunItem | None) -> tuple[object, ...]:
+    """What is the same as of the one before is not said again."""
     why = "; ".join(part for part in (item.why, *item.effects) if part)
-    return short(item.failed_id), outcome, _about(item), why
+    same = before is not None and (item.why, item.effects, item.worker) == (before.why, before.effects, before.worker)
+    outcome = str(item.outcome or "").replace("_", " ")
+    return short(item.failed_id), outcome, SAME if same and _drawn() else screen.Stacked((why, _about(item)))
+
+
+def _drawn() -> bool:
+    return screen.console().is_terminal
 
 
 def _about(item: RunItem) -> str:
@@ -98,17 +102,15 @@ async def _replayed(desk: PostgresDesk, run: Run, most: int) -> None:
     kinds = [Ended(name) for name in ENDS if name not in {"done", "cancelled"} and run.outcomes.get(name)]
     await _one_by_one(desk, run, kinds, most, ENDED, _end_cells)
     if run.state == "stopped":
-        screen.line(f"it stopped: {run.why}", screen.WAIT)
-        where = short(run.run_id)
-        screen.aside(
-            "mend the cause (or `duly dead-letters edit` the message), then "
-            f"`duly dead-letters resume {where} --reason WHY`; or `duly dead-letters cancel {where} --reason WHY`"
-        )
+        if "failed" not in run.outcomes:
+            screen.line(f"{run.changed_by} stopped it: {run.why}", screen.WAIT)
+        screen.aside(f"to go on when the cause is mended: duly dead-letters resume {short(run.run_id)} --reason WHY")
+        screen.aside(f"to end it: duly dead-letters cancel {short(run.run_id)} --reason WHY")
 
 
-def _end_cells(item: RunItem) -> tuple[object, ...]:
+def _end_cells(item: RunItem, _before: RunItem | None) -> tuple[object, ...]:
     word, means = ENDS[str(item.outcome)]
-    return short(item.failed_id), word, _about(item), item.why or means
+    return short(item.failed_id), word, screen.Stacked((item.why or means, _about(item)))
 
 
 async def _one_by_one(
@@ -119,6 +121,6 @@ async def _one_by_one(
     for kind in kinds:
         room = most - len(shown)
         shown += await desk.run_items(run.run_id, room, outcome=kind) if room > 0 else []
-    screen.table(columns, map(cells, shown))
+    screen.table(columns, map(cells, shown, [None, *shown]))
     if (more := sum(run.outcomes[kind] for kind in kinds) - len(shown)) > 0:
         screen.aside(f"and {more:,} more: --limit shows more of them, --json tells all")

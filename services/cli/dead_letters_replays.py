@@ -136,7 +136,7 @@ def followed(begin: Begin, wait: float, *, detach: bool, most: int, json: bool, 
     except KeyboardInterrupt:
         if not begun:
             raise
-        screen.aside(_goes_on(begun[0]))
+        _goes_on(begun[0])
         return INTERRUPTED
 
 
@@ -144,9 +144,9 @@ def _follow(run: Run) -> str:
     return how_to_follow(run.run_id)
 
 
-def _goes_on(run: Run) -> str:
-    cancel = f"duly dead-letters cancel {short(run.run_id)} --reason WHY"
-    return f"the run goes on by itself; to follow: {_follow(run)}; to end it: {cancel}"
+def _goes_on(run: Run) -> None:
+    screen.aside(f"the run goes on by itself; to follow it: {_follow(run)}")
+    screen.aside(f"to end it: duly dead-letters cancel {short(run.run_id)} --reason WHY")
 
 
 def _detached(run: Run, *, json: bool) -> int:
@@ -154,7 +154,7 @@ def _detached(run: Run, *, json: bool) -> int:
         screen.json_line(told(run))
     else:
         screen.line(f"run {run.run_id} has begun: {screen.counted(run.total, 'dead letter')}", screen.GOOD)
-        screen.aside(_goes_on(run))
+        _goes_on(run)
     return Exit.OK
 
 
@@ -195,10 +195,10 @@ def runs(
 
 def _cells(run: Run) -> tuple[object, ...]:
     what = "dry run" if run.kind == "rehearsal" else f"replay by {run.begun_by}: {run.reason}"
-    why = f" -- {run.why}" if run.why and run.state != "finished" else ""
+    why = run.why if run.state != "finished" else ""
     return (
         short(run.run_id), run.state, minute(run.begun_at), f"{run.ended:,}", f"{run.total:,}",
-        f"{what} [{run.choice}]{why}",
+        screen.Stacked((what, run.choice, why)),
     )  # fmt: skip
 
 

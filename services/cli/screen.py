@@ -27,10 +27,10 @@ TONES: Mapping[str, str] = {
     **dict.fromkeys(("served", "satisfied", "delivered", "ok", "done", "fire"), GOOD),
     **dict.fromkeys(("unserved", "sanctioned", "final", "dead", "no", "block", "complaint"), BAD),
     **dict.fromkeys(("accepted", "rendered", "lapsed", "delayed", "unclear", "held", "wait", "auto-reply"), WAIT),
-    **dict.fromkeys(("blocks a sanction", "unsafe", "failed again"), BAD),
+    **dict.fromkeys(("blocks a sanction", "unsafe", "failed again", "locked"), BAD),
     **dict.fromkeys(("deadline at risk", "expired", "stopped", "refused", "left as it was"), WAIT),
     **dict.fromkeys(("safe", "finished"), GOOD),
-    **dict.fromkeys(("harmless", "already done", "cancelled"), QUIET),
+    **dict.fromkeys(("harmless", "already done", "cancelled", "the same"), QUIET),
     **dict.fromkeys(("closed", "withdrawn", "other"), QUIET),
 }
 """The colour of a word that stands alone in a cell."""

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from rich.console import Console
 
+from services.cli import screen
 from services.cli.__main__ import run
 from services.kernel.adapters.postgres.ledger import PostgresLedger
 from services.kernel.domain.changes import EvidenceStored
@@ -20,7 +30,7 @@ from services.kernel.runtime.fault import Exit
 from tests.rig.commands import Duly, OnLedger, Told
 from tests.rig.notices import IDS
 from tests.rig.rabbitmq import RabbitNode
-from tests.rig.system import System, fee_outstanding
+from tests.rig.system import CHECKOUT, System, fee_outstanding
 
 NOBODY = UUID(int=0)
 BROKEN = b'{"specversion": "1.0", "id": "e'
@@ -343,3 +353,80 @@ def test_undecodable_message_is_replaced_by_an_approved_edit_that_says_which_it_
     code, looks, _ = duly("dead-letters", "approve", proposal["edit_id"], "--reason", "upstream confirms", *APPROVER)
     assert (code, looks[-1]["outcomes"]) == (Exit.OK, {"done": 1})
     assert broken not in ids(duly("dead-letters", "list", "--worker", "intake")[1])
+
+
+def test_ctrl_c_ends_the_watching_and_not_the_replay(
+    ledger_of: OnLedger, duly: Duly, database_url: str, tmp_path: Path
+) -> None:
+    ledger_of(a_night)
+    asked = [sys.executable, "-m", "services.cli", "dead-letters", "replay", "--all", "--reason", "mended", "--json"]
+    env = {**os.environ, "DULY_DATABASE_URL": database_url}
+    with (tmp_path / "errors").open("wb") as errors:
+        watching = subprocess.Popen(asked, cwd=CHECKOUT, env=env, stdout=subprocess.PIPE, stderr=errors)
+    with watching:
+        run_id = json.loads(watching.stdout.readline())["run_id"]
+        watching.send_signal(signal.SIGINT)
+    assert watching.returncode == 130
+    said = (tmp_path / "errors").read_text()
+    assert f"duly dead-letters run {run_id}" in said
+    assert f"duly dead-letters cancel {run_id}" in said
+    assert [each["state"] for each in duly("dead-letters", "runs")[1]] == ["running"]
+
+
+def test_editor_changes_the_message_in_a_terminal_and_a_refused_text_is_kept(
+    ledger_of: OnLedger, duly: Duly, database_url: str, tmp_path: Path
+) -> None:
+    ledger_of(a_night)
+    one = ids(duly("dead-letters", "list", "--text", OBELUS)[1])[0]
+    code, _, err = duly("dead-letters", "edit", one, "--reason", "no terminal here")
+    assert (code, "--file" in err) == (Exit.USAGE, True)
+
+    def edited(by: str) -> tuple[int, str]:
+        env = {**os.environ, "DULY_DATABASE_URL": database_url, "EDITOR": f"sed -i {by}", "TMPDIR": str(tmp_path)}
+        asked = [sys.executable, "-m", "services.cli", "dead-letters", "edit", one, "--reason", "no glyph"]
+        return in_terminal(asked, env)
+
+    code, shown = edited("s/fee-05/fee-99/")
+    assert (code, "locked" in shown) == (Exit.NO, True)
+    [kept_text] = tmp_path.glob("dead-letter-*.json")
+    assert str(kept_text.name) in shown
+    kept_text.unlink()
+    assert edited("s/nothing/at-all/")[0] == Exit.NO
+    code, shown = edited("s/\N{DAGGER}/and/")
+    assert (code, "waits for another person" in shown) == (Exit.OK, True)
+    assert list(tmp_path.glob("dead-letter-*")) == []
+    [proposal] = duly("dead-letters", "edits")[1]
+    assert [each["path"] for each in proposal["changes"]] == ["data.values.business_name"]
+
+
+def in_terminal(asked: list[str], env: dict[str, str]) -> tuple[int, str]:
+    """Run a command in a terminal: its exit code, and all that it wrote."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        asked, cwd=CHECKOUT, env={**env, "COLUMNS": env.get("COLUMNS", "100")}, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    text = b""
+    with suppress(OSError):  # the end of a terminal
+        while chunk := os.read(ours, 65_536):
+            text += chunk
+    os.close(ours)
+    return process.wait(), text.decode()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_screen_fits_its_terminal(
+    ledger_of: OnLedger, duly: Duly, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    ledger_of(a_night)
+    one = ids(duly("dead-letters", "list")[1])[0]
+    duly("dead-letters", "note", one, "asked upstream")
+    begun = duly("dead-letters", "replay", "--all", "--reason", "mended", "--detach")[1][0]
+    duly("dead-letters", "cancel", begun["run_id"], "--reason", "not yet")
+    shown = Console(file=StringIO(), force_terminal=True, width=width, highlight=False)
+    monkeypatch.setattr(screen, "console", lambda: shown)
+    for asked in (["list"], ["groups"], ["show", one], ["retries"], ["runs"], ["run", begun["run_id"]], ["edits"]):
+        run(["dead-letters", *asked])
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.file.getvalue()).splitlines()
+    assert len(lines) > 50
+    assert [line for line in lines if len(line) > width] == []
