@@ -13,7 +13,7 @@ from services.kernel.domain.gate import Block, Fire, Reason, Wait, gate
 from services.kernel.domain.library import NotInLibrary
 from services.kernel.domain.notice import Notice
 
-_SAID_LAST = ("reason", "note", "outcome", "effect", "release_reason")
+_SAID = ("address", "reply", "reason", "effect", "release_reason")
 _NAMES = ("by", "placed_by", "lifted_by", "decided_by", "declined_by", "released_by", "extended_by", "upheld_by",
           "rescinded_by", "cleared_by")  # fmt: skip
 
@@ -48,7 +48,7 @@ def _by(fact: Fact) -> str:
 
 
 def _about(fact: Fact) -> str:
-    return "; ".join(str(fact.data[name]) for name in _SAID_LAST if fact.data.get(name))
+    return "; ".join(str(fact.data[name]) for name in _SAID if fact.data.get(name))
 
 
 async def answer_of(visit: Visit, desk: ConsoleDesk, notice: Notice, *, released: bool = False) -> Answer | None:
