@@ -129,10 +129,11 @@ INSERT INTO failed_item_action (action_id, failed_id, at, actor, action, reason)
 SELECT {{action_id}}, m.failed_id, clock_timestamp(), $11::text, 'discard', $12::text FROM met m;
 
 -- name: letters_restore
--- What was discarded is dead again.
+-- What was discarded is dead again, unless its message was erased since.
 WITH met AS (
     UPDATE failed_item SET state = 'dead', changed_at = clock_timestamp()
     WHERE failed_id IN (SELECT f.failed_id FROM {{letter_tables}} WHERE {{chosen}}) AND state = 'discarded'
+      AND erased_at IS NULL
     RETURNING failed_id)
 INSERT INTO failed_item_action (action_id, failed_id, at, actor, action, reason)
 SELECT {{action_id}}, m.failed_id, clock_timestamp(), $11::text, 'restore', $12::text FROM met m;

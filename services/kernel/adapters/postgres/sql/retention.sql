@@ -145,9 +145,11 @@ WHERE n.notice_id = ANY ($1::uuid[]) AND failed_item.state IN ('resolved', 'disc
 RETURNING n.notice_id, failed_item.failed_id::text AS of, failed_item.body_sha256 AS sha256;
 
 -- name: erase_edits
--- What messages that failed were before and after persons mended them.
+-- What messages that failed were before and after persons mended them, and what was said of them in rehearsals and replays.
 WITH before AS (
-    UPDATE failed_item_action SET body_before = NULL WHERE failed_id = ANY ($1::uuid[]) AND body_before IS NOT NULL)
+    UPDATE failed_item_action SET body_before = NULL WHERE failed_id = ANY ($1::uuid[]) AND body_before IS NOT NULL),
+said AS (
+    UPDATE replay_item SET why = '', effects = '{}' WHERE failed_id = ANY ($1::uuid[]) AND ended_at IS NOT NULL)
 UPDATE failed_item_edit SET body_before = '', body = '', headers = '{}', erased_at = $2::timestamptz
 WHERE failed_id = ANY ($1::uuid[]) AND state <> 'proposed' AND erased_at IS NULL;
 
