@@ -161,15 +161,15 @@ def _copy(stage: Stage, words: list[str], stages: Mapping[str, Stage], ignored: 
     origin = next((word.partition("=")[2] for word in words if word.startswith("--from=")), None)
     *sources, target = [word for word in words if not word.startswith("--")]
     for source in sources:
+        if not origin and ignored.search(source):
+            raise Broken(f"COPY {source}: the ignore file keeps it out")
         taken = stages[origin].at(source) if origin else ROOT / source
         to = stage.at(target) / (taken.name if target.endswith("/") and taken.is_file() else "")
         if taken.is_dir():
             shutil.copytree(taken, to, symlinks=True, dirs_exist_ok=True, ignore=None if origin else _left_out(ignored))
-        elif origin or not ignored.search(source):
+        else:
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(taken, to)
-        else:
-            raise Broken(f"COPY {source}: the ignore file keeps it out")
 
 
 def ignoring(text: str) -> re.Pattern[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,7 @@ def script(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look themselves up there
     spec.loader.exec_module(module)
     return module
 
@@ -88,3 +90,47 @@ def test_upstreams_may_send_what_upstreams_send_and_configure_what_is_theirs() -
     assert not re.fullmatch(permission["configure"], "duly.renderer")
     assert {queue["name"] for queue in made["queues"]} >= set(QUEUES)
     assert all(user["password_hash"] not in {"a", "b"} for user in made["users"])
+
+
+def test_prometheus_reads_every_worker_that_compose_starts() -> None:
+    (job,) = yaml.safe_load((DEPLOY / "observability" / "prometheus.yaml").read_text())["scrape_configs"]
+    (static,) = job["static_configs"]
+    assert set(static["targets"]) == {f"{worker}:8080" for worker in workers()}
+    assert job["job_name"] == "duly"
+
+
+def base(folder: Path) -> Path:
+    """As much of a Debian as is copied into."""
+    (folder / "base" / "etc" / "ssl" / "certs").mkdir(parents=True)
+    return folder / "base"
+
+
+def test_every_instruction_of_the_containerfile_is_followed_in_the_bare_root(tmp_path: Path) -> None:
+    bare = script("bare_root.py")
+    ran: list[tuple[str, ...]] = []
+
+    class Dry(bare.Stage):
+        def run(self, arguments: list[str], **_: str) -> str:
+            ran.append(tuple(arguments))
+            self.at(arguments[-1]).mkdir(parents=True)
+            return ""
+
+    bare.Stage = Dry
+    made = bare.build(DEPLOY / "Containerfile", base(tmp_path), tmp_path)
+    assert ran == [("python", "deploy/image/install.py", "/opt/duly")]
+    assert (made.user, made.folder, made.environment["PYTHONSAFEPATH"]) == ("10001:10001", "/tmp", "1")
+    assert made.entry[-1] == "/opt/duly/image/enter.py"
+    assert made.health[-1] == "/opt/duly/image/ready.py"
+    assert made.at("/opt/duly").is_dir()
+    copied = {str(path.relative_to(tmp_path / "build" / "src")) for path in (tmp_path / "build" / "src").rglob("*")}
+    assert {"pyproject.toml", "deploy/bootstrap.py", "services/relay/__main__.py", "schemas/catalogue.py"} <= copied
+    assert not any("__pycache__" in path or path.startswith(("tests", "deploy/chart")) for path in copied)
+
+
+@pytest.mark.parametrize("line", ["VOLUME /data", "RUN apt-get update && true", "ADD a b", "COPY tests tests"])
+def test_what_the_bare_root_cannot_follow_is_a_fault(line: str, tmp_path: Path) -> None:
+    bare = script("bare_root.py")
+    (tmp_path / "Containerfile").write_text(f"FROM base\n{line}\n")
+    (tmp_path / "Containerfile.dockerignore").write_text((DEPLOY / "Containerfile.dockerignore").read_text())
+    with pytest.raises(bare.Broken):
+        bare.build(tmp_path / "Containerfile", base(tmp_path), tmp_path)
