@@ -57,7 +57,7 @@ class Courier(Consumer):
 
     async def _deliver(self, subscription: Subscription, delivery: Delivery) -> None:
         """Tell every event of one delivery, and acknowledge it; what was not told goes back to the queue."""
-        if await lasting(lambda: rehearse(self._ledger, self.rehearsing, delivery)):
+        if not await lasting(lambda: rehearse(self._ledger, self.rehearsing, [delivery])):
             with suppress(BrokerUnavailable):
                 await subscription.settle([delivery])
             return

@@ -258,7 +258,7 @@ async def test_a_rehearsal_over_which_workers_die_is_unsafe(letters: Letters) ->
     [delivery] = await _handed(letters, Kind.REHEARSAL)
     run_id = await letters.bench.value("SELECT run_id FROM replay_run")
     for _ in range(4):  # each dies after this
-        await letters.bench.ledger.rehearsal_begin(run_id, failed_id, again=True)
+        await letters.bench.ledger.rehearsal_again((run_id, failed_id))
     await letters.work([replace(delivery, redelivered=True)])
     [found] = await letters.desk.run_items(run_id, 10)
     assert (found.outcome, found.why) == (Verdict.UNSAFE, "its worker died over it")

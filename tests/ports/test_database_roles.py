@@ -28,7 +28,7 @@ KINDS = ("renderer", "notifier", "intake", "callbacks", "bounces", "responses", 
 STATEMENTS: Mapping[str, str] = {
     "intake": "evidence_insert mark_commit gate_wake intake_known intake_keep intake_status intake_root "
     "outbox_append processed_already processed_remember failed_upsert failed_again failed_resolve "
-    "rehearsal_begin rehearsal_end standings "
+    "rehearsals rehearsal_again rehearsals_end standings "
     "evidence_state clock notice_find",
     "callbacks": "evidence_insert callback_keep outbox_append outbox_sent clock",
     "bounces": "evidence_lock evidence_judge attempts_by_id attempts_to notice_lock notice_save notice_opened "

@@ -6,7 +6,7 @@ lock still sees what was true when it began.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from typing import Protocol
@@ -39,6 +39,7 @@ from services.kernel.ledger.facts import (
 )
 from services.kernel.ledger.runs import (
     Handed,
+    Named,
     OpenRun,
     RehearsalFacts,
     Rehearsed,
@@ -68,6 +69,7 @@ __all__ = [
     "LedgerRerun",
     "LedgerUnavailable",
     "Locks",
+    "Named",
     "NotifierFacts",
     "OpenRun",
     "RawEvidence",
@@ -317,11 +319,14 @@ class Ledger(Protocol):
             LedgerRerun: run the block again.
         """
 
-    async def rehearsal_begin(self, run_id: UUID, failed_id: UUID, *, again: bool) -> Rehearsing | None:
-        """A worker begins with a rehearsal (`again`: after another died); None: no run rehearses this item."""
+    async def rehearsals(self, named: Sequence[Named]) -> dict[Named, Rehearsing]:
+        """Those of these that runs have handed out to be rehearsed."""
 
-    async def rehearsal_end(self, run_id: UUID, failed_id: UUID, rehearsed: Rehearsed) -> None:
-        """Keep what a worker says of an item that it rehearsed."""
+    async def rehearsal_again(self, named: Named) -> None:
+        """A worker begins anew with a rehearsal that came back from another that died; committed at once."""
+
+    async def rehearsed(self, found: Mapping[Named, Rehearsed]) -> None:
+        """Keep what a worker says of items that it rehearsed."""
 
     async def sent(self, outbox_ids: Sequence[int]) -> None:
         """These outbox rows were confirmed by the broker."""

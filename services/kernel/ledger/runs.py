@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from services.kernel.domain.verdict import Verdict
 from services.kernel.ledger.facts import FailedDue
+
+Named: TypeAlias = tuple[UUID, UUID]
+"""An item of a run: the run, and the row of the failed item."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ _MOST = 50
 def consequences(changes: Sequence[Change], before: Mapping[UUID, str]) -> tuple[str, ...]:
     """Every consequence once, in the order of the changes; `before` are the states of notices and evidence."""
     said = [words for change in changes for words in _of(change, before)]
-    return tuple(dict.fromkeys(said))[:_MOST]
+    return tuple(dict.fromkeys(words.replace("\x00", "") for words in said))[:_MOST]
 
 
 def _of(change: Change, before: Mapping[UUID, str]) -> Iterator[str]:  # noqa: C901, PLR0912 -- a table, by its nature

@@ -85,7 +85,7 @@ class Consumer:
             await self._ledger.begin_again(failed_id)
 
     async def _run(self, deliveries: Sequence[Delivery]) -> None:
-        real = [delivery for delivery in deliveries if not await rehearse(self._ledger, self.rehearsing, delivery)]
+        real = await rehearse(self._ledger, self.rehearsing, deliveries)
         items = [item for delivery in real for item in items_of(delivery, self.handler.consumer)]
         for start in range(0, len(items), self.handler.batch):
             await self._commit(items[start : start + self.handler.batch])

@@ -1,7 +1,7 @@
 """A rehearsal: the worker does an item with its own code, settings and rights, in a transaction that is rolled back.
 
 It is the very path of a real run: already, decide, write, finish. Nothing is published, nothing outside the database
-happens, nothing is logged; the verdict is kept in a transaction of its own.
+happens, nothing is logged; the verdicts of a batch are kept in a transaction of their own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from uuid import UUID
 from services.kernel.domain.notice import TERMINAL
 from services.kernel.domain.outcome import DeadLetter, Refused, Retry
 from services.kernel.domain.verdict import Verdict
-from services.kernel.ledger import Finished, Ledger, LedgerRerun, LedgerUnavailable, Rehearsed, Transaction
+from services.kernel.ledger import Finished, Ledger, LedgerRerun, LedgerUnavailable, Named, Rehearsed, Transaction
 from services.kernel.ports import Delivery
 from services.kernel.runtime.batch import decide, failure_of, place
 from services.kernel.runtime.consequences import consequences
@@ -20,34 +20,40 @@ from services.kernel.runtime.decision import Decision, Handler, NotNow
 from services.kernel.runtime.items import Item, items_of, rehearsal_of
 from services.kernel.runtime.logging import rehearsing
 
-_DEATHS = 5
+_DEATHS = 4
 """So many workers may die over a rehearsal before it is said to be its fault."""
 _RERUNS = 10
 _SETTLED = {"processed", "refused", "cleared"}
 _WHY_MOST = 1000
 
 
-async def rehearse(ledger: Ledger, handler: Handler, delivery: Delivery) -> bool:
-    """Rehearse a delivery, if it is one that a run has handed out for that; whether it was.
+async def rehearse(ledger: Ledger, handler: Handler, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Rehearse those of these that a run has handed out for that; the others, in order, are to be done in earnest.
 
     Raises:
-        LedgerUnavailable: the database is away; the rehearsal will be delivered again.
+        LedgerUnavailable: the database is away; the rehearsals will be delivered again.
         NotNow: the handler's work must wait as a whole.
     """
-    named = rehearsal_of(delivery)
-    if named is None:
-        return False
-    begun = await ledger.rehearsal_begin(*named, again=delivery.redelivered)
-    if begun is None:
-        return False  # whoever made up this header has only made an ordinary message
-    if begun.ended:
-        return True
-    if begun.begun >= _DEATHS:
-        found = Rehearsed(Verdict.UNSAFE, "its worker died over it")
-    else:
-        found = await _rehearsed(ledger, handler, items_of(delivery, handler.consumer))
-    await ledger.rehearsal_end(*named, found)
-    return True
+    marked = {named: delivery for delivery in deliveries if (named := rehearsal_of(delivery)) is not None}
+    if not marked:
+        return list(deliveries)
+    known = await ledger.rehearsals(list(marked))
+    found: dict[Named, Rehearsed] = {}
+    for named, standing in known.items():
+        if not standing.ended:
+            found[named] = await _one(ledger, handler, named, marked[named], standing.begun)
+    if found:
+        await ledger.rehearsed(found)
+    # Whoever made up such a header has only made an ordinary message.
+    return [delivery for delivery in deliveries if rehearsal_of(delivery) not in known]
+
+
+async def _one(ledger: Ledger, handler: Handler, named: Named, delivery: Delivery, begun: int) -> Rehearsed:
+    if begun >= _DEATHS:
+        return Rehearsed(Verdict.UNSAFE, "its worker died over it")
+    if delivery.redelivered:
+        await ledger.rehearsal_again(named)
+    return await _rehearsed(ledger, handler, items_of(delivery, handler.consumer))
 
 
 async def _rehearsed(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> Rehearsed:
@@ -98,13 +104,17 @@ def verdict_of(item: Item, made: Decision, before: Mapping[UUID, str]) -> Rehear
     effects = consequences(made.changes, before)
     match made.outcome:
         case DeadLetter(reason) | Retry(reason):
-            return Rehearsed(Verdict.UNSAFE, reason[:_WHY_MOST])
+            return Rehearsed(Verdict.UNSAFE, _plain(reason))
         case Refused(reason, late):
             verdict = Verdict.EXPIRED if late else Verdict.UNSAFE
-            return Rehearsed(verdict, f"it would be refused: {reason}"[:_WHY_MOST], effects)
+            return Rehearsed(verdict, _plain(f"it would be refused: {reason}"), effects)
         case _ if effects:
             return Rehearsed(Verdict.SAFE, "", effects)
     return _nothing_follows(item, before)
+
+
+def _plain(reason: str) -> str:
+    return reason.replace("\x00", "")[:_WHY_MOST]
 
 
 def _nothing_follows(item: Item, before: Mapping[UUID, str]) -> Rehearsed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import asyncpg
 from services.kernel.adapters.postgres.connection import in_our_words, open_pool
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.transaction import PostgresTransaction
-from services.kernel.ledger import Rehearsed, Rehearsing, Transaction
+from services.kernel.ledger import Named, Rehearsed, Rehearsing, Transaction
 from services.kernel.ports import Ids
 from services.kernel.runtime.tracing import transaction
 
@@ -50,17 +50,26 @@ class PostgresLedger:
             finally:
                 await undone.rollback()
 
-    async def rehearsal_begin(self, run_id: UUID, failed_id: UUID, *, again: bool) -> Rehearsing | None:
+    async def rehearsals(self, named: Sequence[Named]) -> dict[Named, Rehearsing]:
         """See the port."""
+        columns = [run_id for run_id, _ in named], [failed_id for _, failed_id in named]
         async with in_our_words():
-            row = await self.pool.fetchrow(sql("rehearsal_begin"), run_id, failed_id, int(again))
-        return None if row is None else Rehearsing(**dict(row.items()))
+            rows = await self.pool.fetch(sql("rehearsals"), *columns)
+        return {(row["run_id"], row["failed_id"]): Rehearsing(row["begun"], row["ended"]) for row in rows}
 
-    async def rehearsal_end(self, run_id: UUID, failed_id: UUID, rehearsed: Rehearsed) -> None:
+    async def rehearsal_again(self, named: Named) -> None:
         """See the port."""
-        said = rehearsed.verdict.value, rehearsed.why, list(rehearsed.effects)
         async with in_our_words():
-            await self.pool.execute(sql("rehearsal_end"), run_id, failed_id, *said)
+            await self.pool.execute(sql("rehearsal_again"), *named)
+
+    async def rehearsed(self, found: Mapping[Named, Rehearsed]) -> None:
+        """See the port."""
+        rows = [
+            (*named, said.verdict.value, said.why, "\n".join(effect.replace("\n", " ") for effect in said.effects))
+            for named, said in found.items()
+        ]
+        async with in_our_words():
+            await self.pool.execute(sql("rehearsals_end"), *map(list, zip(*rows, strict=True)))
 
     async def sent(self, outbox_ids: Sequence[int]) -> None:
         """See the port."""

@@ -156,15 +156,23 @@ UPDATE replay_run SET state = $2::text, batch = $3::integer, step = $4::integer,
     ended_at = CASE WHEN $2::text = 'finished' THEN clock_timestamp() END
 WHERE run_id = $1::uuid;
 
--- name: rehearsal_begin
--- A worker begins with a rehearsal; how often it began anew after another had died, and whether the verdict is there.
-UPDATE replay_item SET begun = begun + $3::integer WHERE run_id = $1::uuid AND failed_id = $2::uuid AND NOT replays
-RETURNING begun, ended_at IS NOT NULL AS ended;
+-- name: rehearsals
+-- Which of these are rehearsals of items that runs have handed out, how often workers died over each, and whether it has ended.
+SELECT i.run_id, i.failed_id, i.begun, i.ended_at IS NOT NULL AS ended
+FROM unnest($1::uuid[], $2::uuid[]) AS u(run_id, failed_id)
+JOIN replay_item i ON i.run_id = u.run_id AND i.failed_id = u.failed_id WHERE NOT i.replays;
 
--- name: rehearsal_end
--- What a worker says of an item that it rehearsed.
-UPDATE replay_item SET outcome = $3::text, why = $4::text, effects = $5::text[], ended_at = clock_timestamp()
-WHERE run_id = $1::uuid AND failed_id = $2::uuid AND NOT replays AND ended_at IS NULL;
+-- name: rehearsal_again
+-- A worker begins anew with a rehearsal after another had died; committed before the work.
+UPDATE replay_item SET begun = begun + 1 WHERE run_id = $1::uuid AND failed_id = $2::uuid AND NOT replays;
+
+-- name: rehearsals_end
+-- What a worker says of items that it rehearsed; the effects of each are lines.
+UPDATE replay_item SET outcome = u.outcome, why = u.why, effects = coalesce(string_to_array(nullif(u.effects, ''), E'\n'), '{}'),
+    ended_at = clock_timestamp()
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS u(run_id, failed_id, outcome, why, effects)
+WHERE replay_item.run_id = u.run_id AND replay_item.failed_id = u.failed_id AND NOT replay_item.replays
+  AND replay_item.ended_at IS NULL;
 
 -- name: standings
 -- The states of these notices and pieces of evidence.
