@@ -155,6 +155,12 @@ def lasting(value: object) -> str:
     return f"{seconds // _MINUTE} min" if seconds >= _MINUTE else f"{seconds} s"
 
 
+def without_query(url: object) -> str:
+    """A URL as it may be shown: what stands in its query may be a secret."""
+    place, mark, _ = str(url).partition("?")
+    return f"{place}?…" if mark else place
+
+
 def plain(value: object) -> object:
     """A value as JSON shows it: instants in ISO 8601 (UTC), bytes in hexadecimal, spans in seconds."""
     if isinstance(value, Mapping):

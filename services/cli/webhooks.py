@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from services.cli import screen
-from services.cli.desk import By, at_desk, done, minute, operator, show_rows
+from services.cli.desk import By, at_desk, done, minute, operator, show_rows, without_query
 from services.cli.options import Json
 from services.cli.screen import Column
 from services.kernel.runtime.fault import Exit, Fault
@@ -36,7 +36,10 @@ def show(*, json: Json = False) -> None:
         return await desk.webhooks()
 
     keys = _settings().keyring()
-    rows = [{**row, "keys": len(keys.get(str(row["source"]), ()))} for row in at_desk(work)]
+    rows = [
+        {**row, "url": without_query(row["url"]), "keys": len(keys.get(str(row["source"]), ()))}
+        for row in at_desk(work)
+    ]
     if json:
         show_rows(rows)
         return
@@ -75,6 +78,7 @@ def add(
 
     at_desk(work)
     keyed = source in _settings().keyring()
+    url = without_query(url)
     told = f"{source} is told at {url} from now on" + ("" if keyed else f"; but it lacks a key: {KEYLESS}")
     done(told, {"source": source, "url": url, "has_key": keyed}, json=json)
 
@@ -109,6 +113,7 @@ def ping(source: Source, /, *, json: Json = False) -> int:
         return url, await _pinged(desk, source, url)
 
     url, answer = at_desk(work)
+    url = without_query(url)
     if json:
         told = {"source": source, "url": url, "taken": answer.taken, "status": answer.status, "failure": answer.failure}
         screen.json_line(told)
