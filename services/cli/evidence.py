@@ -27,7 +27,12 @@ State = Literal["receiving", "waiting", "retrying", "parked", "dead", "processed
 SETTLED = {"processed", "refused", "cleared"}
 MOST_NAMES = 3
 
-app = App(name="evidence", help="See evidence that waits, and clear what needs no more looking at.")
+Evidence = Annotated[str, Parameter(help="Its id, or how the id ends.")]
+Notice = Annotated[str, Parameter(help="A notice: its id, how the id ends, or upstream's reference.")]
+
+app = App(
+    name="evidence", help="See evidence that waits, say what it is about, and clear what needs no more looking at."
+)
 
 
 @app.command(name="list")
@@ -72,9 +77,26 @@ def _names(row: Row) -> str:
     return "; ".join(name for name in names if name) or "nothing: it holds every sanction"
 
 
+@app.command
+def match(evidence: Evidence, notice: Notice, /, *, reason: Why, by: By = "", json: Json = False) -> None:
+    """Say which notice a report of the mail system is about. A hold is placed; nothing is unserved by it."""
+    word = said(by, reason)
+
+    async def work(desk: PostgresDesk) -> dict[str, object]:
+        from services.kernel.runtime.desk_evidence import match_evidence  # noqa: PLC0415 -- heavy
+
+        evidence_id, notice_id = await named(desk, "evidence", evidence), await named(desk, "notice", notice)
+        hold_id = await match_evidence(desk, desk.ids, evidence_id, notice_id, word)
+        return {"evidence_id": evidence_id, "notice_id": notice_id, "hold_id": hold_id, "matched_by": word.by}
+
+    told = at_desk(work)
+    held = f"hold {told['hold_id']} is placed on it" if told["hold_id"] else "nothing was left to hold"
+    done(f"the report is about notice {told['notice_id']}, by {word.by}'s word; {held}", told, json=json)
+
+
 @app.command(name="show")
 def read(
-    evidence: Annotated[str, Parameter(help="Its id, or how the id ends.")],
+    evidence: Evidence,
     /,
     *,
     save: Annotated[Path | None, Parameter(help="Save its files into this folder, under names of our own.")] = None,
@@ -96,7 +118,7 @@ def read(
 
 @app.command
 def clear(
-    evidence: Annotated[str, Parameter(help="Its id, or how the id ends.")],
+    evidence: Evidence,
     /,
     *,
     reason: Why,

@@ -6,10 +6,11 @@ import pytest
 
 from services.cli.__main__ import run
 from services.kernel.adapters.postgres.ledger import PostgresLedger
+from services.kernel.domain.changes import EvidenceStored
 from services.kernel.domain.notice import State
 from services.kernel.runtime.fault import Exit
 from tests.rig.commands import Duly, OnLedger
-from tests.rig.notices import Made, make
+from tests.rig.notices import IDS, Made, make
 
 KIND = "registration.cancel"
 STOPPED = "UPDATE gate_wait SET waiting_for = '{stopped}', look_again_at = NULL"
@@ -101,3 +102,21 @@ def test_tables_are_read_by_a_person(ledger_of: OnLedger, duly: Duly, capsys: py
     said = told("batch", "judge", made["batch_id"], str(number), "wrong", "--reason", "paid", "--by", "Bob")
     assert said == f"case {number} is wrong, judged by Bob; 1 of 5 judged\n"
     assert "1/5\t1\t" in told("batch", "list")
+
+
+def test_report_is_matched_to_a_notice_by_name(ledger_of: OnLedger, duly: Duly) -> None:
+    row = EvidenceStored(
+        IDS.uuid7(), "mail", None, None, "mail.received", "message/rfc822", "{}", b"?", None, None, None, (), "parked"
+    )
+
+    async def prepared(ledger: PostgresLedger) -> Made:
+        async with ledger.begin() as tx:
+            await tx.store([row])
+        return await make(ledger, State.LAPSED)
+
+    made = ledger_of(prepared)
+    by = ("--reason", "they rang", "--by", "Alice")
+    [told] = duly("evidence", "match", row.evidence_id, made.notice.source_ref, *by)[1]
+    [hold] = duly("holds", "list")[1]
+    assert (hold["hold_id"], hold["kind"], hold["placed_by"]) == (told["hold_id"], "delivery_doubt", "Alice")
+    assert duly("evidence", "match", row.evidence_id, made.notice.source_ref, *by)[0] == Exit.NO

@@ -349,7 +349,7 @@ async def a_stray_bounce_is_matched(rhys: Officer) -> None:
     read = "SELECT count(*) FROM access_record WHERE person = 'both' AND act = 'read_message'"
     assert await office.system.value(read) == 1
     await rhys.follows("The evidence")
-    await rhys.page.get_by_label("Another notice").fill("held-2")
+    await rhys.page.get_by_label("The notice it is about").fill("held-2")
     await rhys.says("They rang about it.", "It is about this notice", "a hold is placed on it")
     assert (await office.evidence("held-2", "hold.placed"))["matched_by"] == "person"
 
