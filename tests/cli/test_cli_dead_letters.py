@@ -402,9 +402,7 @@ def test_editor_changes_the_message_in_a_terminal_and_a_refused_text_is_kept(
 def in_terminal(asked: list[str], env: dict[str, str]) -> tuple[int, str]:
     """Run a command in a terminal: its exit code, and all that it wrote."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        asked, cwd=CHECKOUT, env={**env, "COLUMNS": env.get("COLUMNS", "100")}, stdout=theirs, stderr=theirs
-    )
+    process = subprocess.Popen(asked, cwd=CHECKOUT, env={**env, "COLUMNS": "100"}, stdout=theirs, stderr=theirs)
     os.close(theirs)
     text = b""
     with suppress(OSError):  # the end of a terminal

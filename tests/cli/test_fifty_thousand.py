@@ -74,7 +74,7 @@ def few(postgres_server: PrivatePostgres, migrated_template: str) -> Iterator[st
 def relay_beside(dsn: str, rabbit_node: RabbitNode, folder: Path) -> Iterator[tuple[System, Process]]:
     """The real relay, and in the workers' place what takes the work off the queues at once."""
     rabbit_node.delete_all_queues()
-    system = System(dsn, rabbit_node.url, "smtp://127.0.0.1:1", folder)
+    system = System(dsn, rabbit_node.url, "smtp://127.0.0.1:1", folder, {"DULY_HAND_OUT_AGAIN": "30"})
     try:
         system.spawn("settler", program=("-m", "tests.rig.settler", *WORKERS))
         relay = system.spawn("relay")
