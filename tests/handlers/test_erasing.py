@@ -322,6 +322,51 @@ async def test_an_event_that_comes_again_over_http_is_known_by_the_hash_of_its_d
     assert {each.erased for each in known.values()} == {True}
 
 
+async def test_what_upstream_asks_about_an_erased_notice_is_answered_without_what_was_erased(
+    bench: Bench, eraser: Eraser
+) -> None:
+    notice_id = await ended(bench)
+    await bench.advance(days=SIX_YEARS)
+    await eraser.round()
+    status = json.loads(await PostgresIntake.beside(bench.ledger, IDS).status_by_id("fees", notice_id) or "")
+    assert status["state"] == "withdrawn"
+    assert [event["type"] for event in status["told"]] == ["notice.accepted.v1", "notice.served.v1"]
+    assert [event["data"] for event in status["told"]] == [{}, {}]
+
+
+async def test_messages_that_failed_are_erased_with_their_edits_and_what_is_dead_is_not(
+    bench: Bench, eraser: Eraser
+) -> None:
+    notice_id, settled, dead = await ended(bench), uuid4(), uuid4()
+    for failed_id, state, event in ((settled, "resolved", "e"), (dead, "dead", "f")):
+        await bench.value(
+            "INSERT INTO failed_item (failed_id, worker, state, source, event_id, type, subject, notice_id, "
+            "routing_key, content_type, headers, body, reason, attempts, history, created_at, changed_at) VALUES ($1, "
+            "'bounces', $2, 's', $3, 't', gen_random_uuid(), $4, 'k', '', '{\"secret\": \"canary\"}', 'canary', 'canary', 1, "
+            "'[{\"at\": \"now\", \"error\": \"ValueError\", \"stack\": \"canary\"}]', now(), now()) RETURNING 1",
+            failed_id, state, event, notice_id,
+        )  # fmt: skip
+    await bench.value(
+        "INSERT INTO failed_item_edit VALUES (gen_random_uuid(), $1, 'approved', false, 'canary', 'canary', '', '{}', "
+        "now(), 'A', now(), 'r', 'B', now(), 'r') RETURNING 1", settled,
+    )  # fmt: skip
+    await bench.value(
+        "INSERT INTO failed_item_action VALUES (gen_random_uuid(), $1, now(), 'B', 'mend', 'r', 'canary') RETURNING 1",
+        settled,
+    )
+    await bench.advance(days=SIX_YEARS)
+    await eraser.round()
+    assert await stands(bench, notice_id) == (False, ["failed_waiting"])
+    await bench.value("UPDATE failed_item SET state = 'discarded' WHERE failed_id = $1 RETURNING 1", dead)
+    await rounds(bench, eraser)
+    assert (await stands(bench, notice_id))[0]
+    for table in ("failed_item", "failed_item_edit", "failed_item_action"):
+        assert await bench.value(f"SELECT count(*) FROM {table} t WHERE t::text LIKE '%canary%'") == 0
+        assert await bench.value(f"SELECT count(*) FROM {table} t WHERE t::text LIKE '%63616e617279%'") == 0
+    assert {piece["kind"] for piece in (await erased_fact(bench, notice_id))["pieces"]} == {"words", "told", "failed"}
+    assert await bench.value("SELECT history -> 0 ->> 'error' FROM failed_item LIMIT 1") == "ValueError"
+
+
 # --- who comes at the same time ---------------------------------------------------------------------------------------
 
 
