@@ -18,6 +18,7 @@ from services.kernel.ledger.desk import NoticesWanted, Row
 from services.kernel.runtime.proving import prove
 
 MOST = 50
+_FIRST = {"reason", "why", "outcome"}
 
 
 async def notices(visit: Visit) -> Response:
@@ -91,10 +92,11 @@ async def notice(visit: Visit) -> Response:
 
 
 def _told(data: Mapping[str, object]) -> list[tuple[str, str]]:
-    """What a fact says, in the order in which it says it; what says nothing is left out."""
+    """What a fact says, its reason first; what says nothing is left out."""
+    said = sorted(data.items(), key=lambda pair: pair[0] not in _FIRST)
     return [
         (name.replace("_", " "), "; ".join(map(str, value)) if isinstance(value, list) else str(value))
-        for name, value in data.items()
+        for name, value in said
         if value not in (None, [], "", {})
     ]
 

@@ -20,7 +20,7 @@ _END_OF_ID = re.compile(r"[0-9a-f-]{6,36}\Z", re.IGNORECASE)
 
 async def search(visit: Visit) -> Response:
     """What a text names, by kind."""
-    text = visit.query("q")[:LONGEST].replace("\x00", "")
+    text = visit.query("q")[:LONGEST]
     named, found = [], []
     if text:
         async with visit.desk() as desk:

@@ -134,7 +134,7 @@ class Visit(visits.Visit):
 
     def query(self, name: str) -> str:
         """A value of the address's query, without space around it; empty where there is none."""
-        return self.request.query_params.get(name, "").strip()
+        return self.request.query_params.get(name, "").replace("\x00", "").strip()
 
     def query_id(self, name: str) -> UUID | None:
         """An id of the address's query; what is none is as good as none."""

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 
+from services.console import notices
 from services.console.live import Refreshed
 from services.console.roles import Role
+from services.console.shown import FOR_PEOPLE, WAITS_ON
+from services.kernel.adapters.ids import SystemIds
+from services.kernel.adapters.pages.pages import KIT
+from services.kernel.adapters.pages.words import read_words
+from services.kernel.adapters.postgres.alive import PostgresBeats
+from services.kernel.adapters.postgres.console import PostgresDesks
 from services.kernel.adapters.web.trial_sign_in import TrialOfficers
 from services.kernel.domain.persons import same_person, signature
 from services.kernel.ledger.people import Session
@@ -21,6 +31,8 @@ from tests.rig.console import console as console  # noqa: PLC0414 -- a fixture
 from tests.rig.inbox import Reader
 from tests.rig.oidc import OidcProvider
 from tests.rig.system import fee_outstanding
+
+WORDS = Path(__file__).parents[2] / "services" / "console" / "words"
 
 
 @pytest.fixture
@@ -245,6 +257,89 @@ async def test_only_an_administrator_reads_the_record(console: OpenedConsole) ->
     assert "r-1" in page
     assert f"/notices/{notice_id}/words" in page
     assert (await (await console.officer("operator")).get("/audit")).status_code == 403
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+_LINK = re.compile(r'<a href="/notices/[0-9a-f-]{36}">([^<]+)</a>')
+_OLDER, _NEWER = re.compile(r'rel="next" href="([^"]+)"'), re.compile(r'rel="prev" href="([^"]+)"')
+
+
+async def leaves(officer: Reader, path: str, way: re.Pattern[str]) -> list[list[str]]:
+    """The references on each page of a list, from this one on."""
+    found = []
+    while path and len(found) < 10:
+        text = (await officer.get(path)).text
+        found.append(_LINK.findall(text))
+        further = way.search(text)
+        path = html.unescape(further[1]) if further else ""
+    return found
+
+
+async def test_the_list_is_paged_both_ways_and_keeps_its_filter(
+    console: OpenedConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices, "MOST", 3)
+    refs = [f"r{number}" for number in range(8)]
+    for ref in refs:
+        await console.served(fee_outstanding(ref))
+    await console.bench.rendered(fee_outstanding("left-out"))
+    officer = await console.officer("reader")
+    newest = refs[::-1]
+    pages = await leaves(officer, "/notices?state=served", _OLDER)
+    assert pages == [newest[:3], newest[3:6], newest[6:]]
+    last = await console.bench.value("SELECT notice_id FROM notice WHERE source_ref = 'r0'")
+    assert await leaves(officer, f"/notices?state=served&after={last}", _NEWER) == [
+        newest[4:7],
+        newest[1:4],
+        newest[:1],
+    ]
+
+
+@pytest.mark.parametrize("query", ["state=none", "before=x", "business=%00", "held=no", "type='", "after=1&before=2"])
+async def test_a_filter_that_means_nothing_is_no_fault(console: OpenedConsole, query: str) -> None:
+    officer = await console.officer("admin")
+    for path in ("/notices", "/search", "/audit"):
+        assert (await officer.get(f"{path}?{query}&q={query}&person={query}&notice=x&before=9e9")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "by"),
+    [("one", "reference"), ("B-one", "business"), ("ONE@business.example", "address"), ("event-1", "event")],
+)
+async def test_a_notice_is_found_by_whatever_is_known_of_it(console: OpenedConsole, text: str, by: str) -> None:
+    event = fee_outstanding("one", business_id="B-one", address="one@business.example")
+    notice_id = await console.served({**event, "id": "event-1"})
+    await console.served(fee_outstanding("two", business_id="B-two", address="two@business.example"))
+    officer = await console.officer("reader")
+    page = (await officer.get("/search", params={"q": text})).text
+    assert _LINK.findall(page) == ["one"]
+    assert f"<td>{by}</td>" in page
+    for known in (str(notice_id), str(notice_id)[-8:]):
+        assert f'<a href="/notices/{notice_id}">' in (await officer.get("/search", params={"q": known})).text
+
+
+async def test_the_overview_says_what_waits_and_who_lives(console: OpenedConsole) -> None:
+    await console.served(fee_outstanding("one"))
+    beats = PostgresBeats(console.bench.ledger.pool)
+    await beats.beat("renderer", "pod-1:1", "0.1.0")
+    await beats.beat("notifier", "pod-2:1", "0.1.0")
+    await console.bench.value(
+        "UPDATE worker_alive SET beat_at = beat_at - interval '1 minute' WHERE worker = 'notifier'"
+    )
+    page = (await (await console.officer("reader")).get("/overview")).text
+    assert re.search(r"renderer</td><td>.*?lives", page, re.DOTALL)
+    assert re.search(r"notifier</td><td>.*?silent for 1 min", page, re.DOTALL)
+    await beats.gone("notifier", "pod-2:1")
+    assert "pod-2" not in (await (await console.officer("admin")).get("/overview")).text
+
+
+async def test_everything_that_waits_has_its_words(console: OpenedConsole) -> None:
+    async with PostgresDesks(console.bench.ledger.pool, SystemIds()).open() as desk:
+        waiting = {each.what for each in await desk.waiting()}
+    words = read_words(KIT / "words", WORDS)["en"].texts
+    assert {what for what in waiting if f"waits.{what}" not in words} == set()
+    assert waiting <= FOR_PEOPLE | WAITS_ON.keys()
 
 
 # --- who acts ---------------------------------------------------------------------------------------------------------

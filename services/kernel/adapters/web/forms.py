@@ -43,6 +43,8 @@ async def long_form_of(request: Request) -> dict[str, list[str]]:
     """
     fields: dict[str, list[str]] = {}
     for name, value in await _pairs(request, _LONG_FORM, _LONG_FORM_FIELDS):
+        if "\x00" in value:
+            raise FormUnreadable("no text has this character")
         fields.setdefault(name, []).append(value)
     return fields
 

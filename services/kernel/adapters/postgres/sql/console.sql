@@ -54,7 +54,8 @@ SELECT kind, count(*)::integer AS number, legal_now() - min(placed_at) AS age
 FROM hold WHERE lifted_at IS NULL GROUP BY kind ORDER BY count(*) DESC, kind;
 
 -- name: console_named
--- Notices that a text names, each with how: as reference, business, address or event id. Newest first.
+-- Notices that a text names, each with how: as reference, business, address or event id. Newest first. What a request
+-- made is found by the time at which it was processed: only the first fact of a notice names its event.
 SELECT n.notice_id, n.source, n.source_ref, n.notice_type, n.business_id, n.state, n.accepted_at,
        array_agg(DISTINCT found.by ORDER BY found.by) AS by
 FROM (
@@ -63,6 +64,9 @@ FROM (
     UNION ALL (SELECT notice_id, 'address' FROM attempt WHERE lower(address) = lower($1)
                ORDER BY started_at DESC LIMIT $3::integer)
     UNION ALL (SELECT subject, 'event' FROM processed WHERE event_id = $1 LIMIT $3::integer)
+    UNION ALL (SELECT e.notice_id, 'event' FROM processed p JOIN notice_event e ON e.seq = 1 AND e.data ->> 'event_id' = $1
+               AND e.at BETWEEN p.at - interval '10 minutes' AND p.at + interval '10 minutes'
+               WHERE p.event_id = $1 LIMIT $3::integer)
     UNION ALL (SELECT notice_id, 'event' FROM failed_item WHERE event_id = $1 AND notice_id IS NOT NULL LIMIT $3::integer)
     UNION ALL (SELECT notice_id, 'event' FROM raw_evidence WHERE source = ANY($2::text[]) AND event_id = $1
                AND door IN ('amqp', 'http', 'callback') AND notice_id IS NOT NULL LIMIT $3::integer)
