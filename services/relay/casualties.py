@@ -54,8 +54,8 @@ class Casualties:
         async with self._ledger.begin() as tx:
             begun = await tx.begun(failed_id) if failed_id else 0
             kills = begun >= _OWN_DEATHS
-            if handed_out and not kills:
-                return  # its run hands it out again
+            if handed_out and not kills and failed_id and await tx.run_has(failed_id):
+                return  # a neighbour: its run, which remembers it, hands it out again
             decision = dead("it killed its worker again, alone") if kills else later("its worker died over and over", 0)
             failures = [failure for item in items_of(delivery, worker) if (failure := failure_of(item, decision))]
             await tx.finish(worker, [], failures)

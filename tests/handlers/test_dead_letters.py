@@ -361,6 +361,21 @@ async def test_what_was_handed_out_and_lost_is_handed_out_again(letters: Letters
     assert await letters.bench.value("SELECT replays FROM failed_item") == 1
 
 
+async def test_a_copy_that_comes_after_the_end_is_no_other_attempt(
+    letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [failed_id] = await letters.die(fee_outstanding("n0"))
+    [copy] = await _handed(letters, Kind.REPLAY)
+    with monkeypatch.context() as broken:
+        break_at(broken, "n0", RuntimeError())
+        await letters.work([copy])
+    await letters.hand_out()
+    await letters.work([copy])
+    assert await letters.state(failed_id) == "dead"
+    assert await letters.bench.value("SELECT count(*) FROM notice") == 0
+    assert await letters.bench.value("SELECT jsonb_array_length(history) FROM failed_item") == 2
+
+
 async def test_cancelling_lets_what_is_out_end_and_leaves_the_rest(letters: Letters) -> None:
     died = await letters.die(*requests(4))
     run = await letters.begin(steps=(2,))

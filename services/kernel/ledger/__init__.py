@@ -39,11 +39,11 @@ from services.kernel.ledger.facts import (
 )
 from services.kernel.ledger.runs import (
     Handed,
+    InRun,
     Named,
     OpenRun,
     RehearsalFacts,
     Rehearsed,
-    Rehearsing,
     RunFacts,
     RunSettled,
     RunStanding,
@@ -62,6 +62,7 @@ __all__ = [
     "Finished",
     "GatePolicy",
     "Handed",
+    "InRun",
     "InboxFacts",
     "ItemKey",
     "KnownRequest",
@@ -75,7 +76,6 @@ __all__ = [
     "RawEvidence",
     "RehearsalFacts",
     "Rehearsed",
-    "Rehearsing",
     "RelayFacts",
     "RendererFacts",
     "ResponseFacts",
@@ -319,8 +319,8 @@ class Ledger(Protocol):
             LedgerRerun: run the block again.
         """
 
-    async def rehearsals(self, named: Sequence[Named]) -> dict[Named, Rehearsing]:
-        """Those of these that runs have handed out to be rehearsed."""
+    async def handed_out(self, named: Sequence[Named]) -> dict[Named, InRun]:
+        """How those of these stand that runs have handed out."""
 
     async def rehearsal_again(self, named: Named) -> None:
         """A worker begins anew with a rehearsal that came back from another that died; committed at once."""

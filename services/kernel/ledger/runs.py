@@ -69,9 +69,13 @@ class Rehearsed:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsing:
-    """A rehearsal as it stands: how often workers began anew with it after another died, and whether it has ended."""
+class InRun:
+    """An item of a run as it stands: whether it is replayed or only rehearsed, and whether it has ended.
 
+    `begun`: how often workers began anew with its rehearsal after another had died.
+    """
+
+    replays: bool
     begun: int
     ended: bool
 
@@ -93,6 +97,9 @@ class RunFacts(Protocol):
 
     async def run_again(self, run_id: UUID, again: float) -> list[Handed]:
         """Items that were handed out more than so many seconds ago, and of which nothing came."""
+
+    async def run_has(self, failed_id: UUID) -> bool:
+        """Whether a run ever had this item."""
 
     async def run_save(self, run: OpenRun, why: str = "") -> None:
         """Where the run stands now."""

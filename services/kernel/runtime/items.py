@@ -152,12 +152,13 @@ def failed_id_of(delivery: Delivery) -> UUID | None:
     return _again(delivery)[0]
 
 
-def rehearsal_of(delivery: Delivery) -> tuple[UUID, UUID] | None:
-    """The run and the row of the failed item that this delivery says it rehearses, if it does."""
+def run_of(delivery: Delivery) -> tuple[UUID, UUID] | None:
+    """The run that this delivery says it is of, and the row of the failed item; None if it says nothing of that."""
     failed_id = failed_id_of(delivery)
+    said = delivery.headers.get(REHEARSAL) or delivery.headers.get(REPLAYED, "").rpartition(" ")[2]
     try:
-        return None if failed_id is None else (UUID(delivery.headers[REHEARSAL]), failed_id)
-    except (KeyError, ValueError):
+        return None if failed_id is None else (UUID(said), failed_id)
+    except ValueError:
         return None
 
 

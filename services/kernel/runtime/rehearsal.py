@@ -12,17 +12,27 @@ from uuid import UUID
 from services.kernel.domain.notice import TERMINAL
 from services.kernel.domain.outcome import DeadLetter, Refused, Retry
 from services.kernel.domain.verdict import Verdict
-from services.kernel.ledger import Finished, Ledger, LedgerRerun, LedgerUnavailable, Named, Rehearsed, Transaction
+from services.kernel.ledger import (
+    Finished,
+    InRun,
+    Ledger,
+    LedgerRerun,
+    LedgerUnavailable,
+    Named,
+    Rehearsed,
+    Transaction,
+)
 from services.kernel.ports import Delivery
 from services.kernel.runtime.batch import decide, failure_of, place
 from services.kernel.runtime.consequences import consequences
 from services.kernel.runtime.decision import Decision, Handler, NotNow
-from services.kernel.runtime.items import Item, items_of, rehearsal_of
+from services.kernel.runtime.items import NOBODY, Item, items_of, run_of
 from services.kernel.runtime.logging import rehearsing
 
 _DEATHS = 4
 """So many workers may die over a rehearsal before it is said to be its fault."""
 _RERUNS = 10
+NO_RUN = NOBODY, NOBODY
 _SETTLED = {"processed", "refused", "cleared"}
 _WHY_MOST = 1000
 
@@ -30,22 +40,28 @@ _WHY_MOST = 1000
 async def rehearse(ledger: Ledger, handler: Handler, deliveries: Sequence[Delivery]) -> list[Delivery]:
     """Rehearse those of these that a run has handed out for that; the others, in order, are to be done in earnest.
 
+    What runs have handed out twice, and has ended since, is neither: a late copy must not be another attempt, least of
+    all with a message that was edited meanwhile. Whoever made up such headers has only made an ordinary message.
+
     Raises:
         LedgerUnavailable: the database is away; the rehearsals will be delivered again.
         NotNow: the handler's work must wait as a whole.
     """
-    marked = {named: delivery for delivery in deliveries if (named := rehearsal_of(delivery)) is not None}
+    marked = {named: delivery for delivery in deliveries if (named := run_of(delivery)) is not None}
     if not marked:
         return list(deliveries)
-    known = await ledger.rehearsals(list(marked))
+    known = await ledger.handed_out(list(marked))
     found: dict[Named, Rehearsed] = {}
     for named, standing in known.items():
-        if not standing.ended:
+        if not standing.replays and not standing.ended:
             found[named] = await _one(ledger, handler, named, marked[named], standing.begun)
     if found:
         await ledger.rehearsed(found)
-    # Whoever made up such a header has only made an ordinary message.
-    return [delivery for delivery in deliveries if rehearsal_of(delivery) not in known]
+    return [delivery for delivery in deliveries if _in_earnest(known.get(run_of(delivery) or NO_RUN))]
+
+
+def _in_earnest(standing: InRun | None) -> bool:
+    return standing is None or (standing.replays and not standing.ended)
 
 
 async def _one(ledger: Ledger, handler: Handler, named: Named, delivery: Delivery, begun: int) -> Rehearsed:

@@ -11,7 +11,7 @@ import asyncpg
 from services.kernel.adapters.postgres.connection import in_our_words, open_pool
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.transaction import PostgresTransaction
-from services.kernel.ledger import Named, Rehearsed, Rehearsing, Transaction
+from services.kernel.ledger import InRun, Named, Rehearsed, Transaction
 from services.kernel.ports import Ids
 from services.kernel.runtime.tracing import transaction
 
@@ -50,12 +50,12 @@ class PostgresLedger:
             finally:
                 await undone.rollback()
 
-    async def rehearsals(self, named: Sequence[Named]) -> dict[Named, Rehearsing]:
+    async def handed_out(self, named: Sequence[Named]) -> dict[Named, InRun]:
         """See the port."""
         columns = [run_id for run_id, _ in named], [failed_id for _, failed_id in named]
         async with in_our_words():
-            rows = await self.pool.fetch(sql("rehearsals"), *columns)
-        return {(row["run_id"], row["failed_id"]): Rehearsing(row["begun"], row["ended"]) for row in rows}
+            rows = await self.pool.fetch(sql("handed_out"), *columns)
+        return {(row["run_id"], row["failed_id"]): InRun(row["replays"], row["begun"], row["ended"]) for row in rows}
 
     async def rehearsal_again(self, named: Named) -> None:
         """See the port."""

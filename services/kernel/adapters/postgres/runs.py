@@ -42,6 +42,10 @@ class RunDriving(Statements):
         stands = run.state, run.batch, run.step, run.left_over, run.paced_at
         await self._connection.execute(sql("run_save"), run.run_id, *stands, why)
 
+    async def run_has(self, failed_id: UUID) -> bool:
+        """See the port."""
+        return bool((await self._one("run_has", failed_id))["has"])
+
     async def standings(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """See the port."""
         return {row["id"]: row["state"] for row in await self._all("standings", list(ids))}

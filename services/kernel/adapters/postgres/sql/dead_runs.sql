@@ -156,11 +156,15 @@ UPDATE replay_run SET state = $2::text, batch = $3::integer, step = $4::integer,
     ended_at = CASE WHEN $2::text = 'finished' THEN clock_timestamp() END
 WHERE run_id = $1::uuid;
 
--- name: rehearsals
--- Which of these are rehearsals of items that runs have handed out, how often workers died over each, and whether it has ended.
-SELECT i.run_id, i.failed_id, i.begun, i.ended_at IS NOT NULL AS ended
+-- name: run_has
+-- Whether a run ever had this item.
+SELECT EXISTS (SELECT FROM replay_item i WHERE i.failed_id = $1::uuid) AS has;
+
+-- name: handed_out
+-- Which of these items runs have handed out, for what, how often workers died over a rehearsal, and whether each has ended.
+SELECT i.run_id, i.failed_id, i.replays, i.begun, i.ended_at IS NOT NULL AS ended
 FROM unnest($1::uuid[], $2::uuid[]) AS u(run_id, failed_id)
-JOIN replay_item i ON i.run_id = u.run_id AND i.failed_id = u.failed_id WHERE NOT i.replays;
+JOIN replay_item i ON i.run_id = u.run_id AND i.failed_id = u.failed_id;
 
 -- name: rehearsal_again
 -- A worker begins anew with a rehearsal after another had died; committed before the work.
