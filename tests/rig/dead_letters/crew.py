@@ -25,6 +25,7 @@ from services.kernel.runtime.items import Item
 from services.kernel.runtime.measures import Measures
 from services.notifier.handler import Claim, Notifier
 from services.relay.handler import Relay
+from services.relay.runs import Runs
 from services.relay.settings import RelaySettings
 from services.renderer.handler import Renderer
 from services.responses.handler import Responses
@@ -38,6 +39,8 @@ from tests.faults.builder import BOUNCE_DOMAIN, KEYRING
 LIBRARY_HERE = load_library(LIBRARY)
 MESSAGE_DOMAIN = "authority.example"
 PATIENCE = timedelta(minutes=10)
+_RUNNING = """SELECT EXISTS (SELECT FROM replay_run r WHERE r.state = 'running' AND NOT EXISTS (
+    SELECT FROM replay_item i WHERE i.run_id = r.run_id AND i.batch IS NOT NULL AND i.ended_at IS NULL))"""
 
 
 class Wire:
@@ -92,7 +95,7 @@ class Faulty:
     async def decide(self, tx: Transaction, items: Sequence[Item]) -> Sequence[Decision]:
         for item in items:
             if (error := self._over.get(item.key.event_id) or self._over.get(str(item.key.subject))) is not None:
-                raise error
+                raise type(error)(*error.args)
         return await self._whole.decide(tx, items)
 
     async def malformed(self, tx: Transaction, item: Item) -> Decision:
@@ -150,10 +153,16 @@ class Crew:
             )
             for handler in handlers
         }
-        settings = WebhookSettings(DULY_WEBHOOK_KEYS=f"fees:{'ab' * 24}")  # type: ignore[call-arg]
-        self.courier = Courier(Posting(ledger, self.receiver, settings), ids, self.told, ledger, measures)
+        self._measures = measures
+        self.renew_courier()
         self.deadlines = Deadlines(library, ids, 100, timedelta(hours=1), SILENCE)
         self.relay = Relay(ledger, self.sent_again, ids, RelaySettings(), measures)
+
+    def renew_courier(self) -> None:
+        """A courier who knows nothing of failures: the circuit to the receivers is closed again."""
+        settings = WebhookSettings(DULY_WEBHOOK_KEYS=f"fees:{'ab' * 24}")  # type: ignore[call-arg]
+        posting = Posting(self.ledger, self.receiver, settings)
+        self.courier = Courier(posting, self.ids, self.told, self.ledger, self._measures)
 
     async def _claimed(self, claim: Claim) -> None:
         self.claims.append(claim)
@@ -171,15 +180,28 @@ class Crew:
         assert len(subscription.settled) == len(deliveries), "a worker settles all that it takes"
 
     async def carry(self) -> int:
-        """Hand what `relay` has sent to the workers, one by one, in order; how many messages there were."""
+        """Hand what `relay` has sent to the workers in its order, neighbours together; how many messages there were."""
         count = 0
         while self.sent_again.carried:
-            message = self.sent_again.carried.popleft()
-            entry = CATALOGUE[message.routing_key]
-            assert entry.consumer, f"{message.routing_key} is for no worker"
-            await self.take(entry.consumer, [delivered(message)])
-            count += 1
+            worker = _worker(self.sent_again.carried[0])
+            some: list[Delivery] = []
+            while self.sent_again.carried and _worker(self.sent_again.carried[0]) == worker:
+                some.append(delivered(self.sent_again.carried.popleft()))
+            await self.take(worker, some)
+            count += len(some)
         return count
+
+    async def drive(self) -> None:
+        """Let `relay` drive the runs that are open, and the workers do what it hands out, until nothing moves."""
+        runs = Runs(self.ledger, self.sent_again, 30.0)
+        while await runs.round() and (await self.carry() or await self.ledger.pool.fetchval(_RUNNING)):
+            continue
+
+
+def _worker(message: Outgoing) -> str:
+    consumer = CATALOGUE[message.routing_key].consumer
+    assert consumer, f"{message.routing_key} is for no worker"
+    return consumer
 
 
 def delivered(message: Outgoing) -> Delivery:

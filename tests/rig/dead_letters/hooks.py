@@ -37,6 +37,7 @@ def hop(yard: Yard, outbox_ids: list[int]) -> Delivery:
 async def undelivered(yard: Yard, number: int = COPIES) -> list[int]:
     """Events whose receiver was down until the schedule was over."""
     ids = await owed(yard, number)
+    yard.crew.renew_courier()
     yard.crew.receiver.status = HTTPStatus.SERVICE_UNAVAILABLE
     await yard.come(hop(yard, ids))
     await yard.exhaust()
@@ -50,14 +51,16 @@ async def event_whose_receiver_was_down(yard: Yard) -> None:
 
 async def event_whose_receiver_said_gone(yard: Yard) -> None:
     """410 is final at once; the upstream put it right since."""
-    ids = await owed(yard)
-    yard.crew.receiver.status = HTTPStatus.GONE
-    await yard.come(hop(yard, ids))
+    for outbox_id in await owed(yard):
+        yard.crew.renew_courier()
+        yard.crew.receiver.status = HTTPStatus.GONE
+        await yard.come(hop(yard, [outbox_id]))
 
 
 async def event_killed_by_a_fault_in_posting(yard: Yard) -> None:
     """Ours, and mended."""
     ids = await owed(yard)
+    yard.crew.renew_courier()
     yard.crew.receiver.raises = RuntimeError("planted")
     await yard.come(hop(yard, ids))
     await yard.exhaust()
@@ -67,6 +70,7 @@ async def event_killed_by_a_fault_in_posting(yard: Yard) -> None:
 async def event_delivered_by_another_message(yard: Yard) -> None:
     """`relay` handed it out again, and the receiver took it."""
     ids = await undelivered(yard)
+    yard.crew.renew_courier()
     yard.crew.receiver.status = HTTPStatus.NO_CONTENT
     await yard.come(hop(yard, ids))
 
@@ -78,6 +82,8 @@ async def event_that_nobody_is_owed(yard: Yard) -> None:
                      to="cases") for ref in yard.refs())  # fmt: skip
     async with yard.ledger.begin() as tx:
         ids = [row.outbox_id for row in await tx.write(list(told))]
+    yard.crew.renew_courier()
+    yard.crew.receiver.status = HTTPStatus.SERVICE_UNAVAILABLE
     await yard.come(hop(yard, ids))
     await yard.exhaust()
     await yard.value("DELETE FROM webhook_delivery WHERE source = 'cases' RETURNING 1")

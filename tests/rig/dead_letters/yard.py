@@ -29,7 +29,7 @@ from tests.rig.dead_letters.crew import Crew, delivered
 from tests.rig.notices import make
 
 SEED = 2_026_11
-COPIES = 8
+COPIES = 6
 """Dead letters that most stories leave."""
 _FIRST_MS = 1_795_000_000_000  # 2026-11
 _ERRORS = (KeyError, ValueError, ZeroDivisionError, LookupError, RuntimeError)
