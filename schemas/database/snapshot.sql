@@ -39,8 +39,9 @@ CREATE FUNCTION public.guard_erasure_told() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM notice_event e WHERE e.notice_id = NEW.notice_id AND e.kind = 'content.erased'
-                   AND e.at = NEW.erased_at) THEN
+    IF EXISTS (SELECT FROM notice n WHERE n.notice_id = NEW.notice_id) -- evidence may name one that never was
+       AND NOT EXISTS (SELECT FROM notice_event e WHERE e.notice_id = NEW.notice_id AND e.kind = 'content.erased'
+                       AND e.at = NEW.erased_at) THEN
         RAISE EXCEPTION 'content of notice % is erased, and its chain does not say so', NEW.notice_id
             USING ERRCODE = 'check_violation';
     END IF;
@@ -994,7 +995,7 @@ CREATE INDEX outbox_told ON public.outbox USING btree (notice_id) WHERE (source 
 
 CREATE INDEX outbox_unsent ON public.outbox USING btree (notice_id, outbox_id) WHERE (sent_at IS NULL);
 
-CREATE INDEX raw_evidence_nameless ON public.raw_evidence USING btree (received_at) WHERE ((notice_id IS NULL) AND (erased_at IS NULL));
+CREATE INDEX raw_evidence_kept ON public.raw_evidence USING btree (received_at) WHERE (erased_at IS NULL);
 
 CREATE INDEX raw_evidence_notice ON public.raw_evidence USING btree (notice_id) WHERE (notice_id IS NOT NULL);
 
@@ -1003,8 +1004,6 @@ CREATE UNIQUE INDEX raw_evidence_once ON public.raw_evidence USING btree (source
 CREATE INDEX raw_evidence_open ON public.raw_evidence USING btree (received_at) WHERE (state = ANY (ARRAY['receiving'::text, 'waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text]));
 
 CREATE INDEX raw_evidence_open_notice ON public.raw_evidence USING btree (notice_id) WHERE (state = ANY (ARRAY['receiving'::text, 'waiting'::text, 'retrying'::text, 'parked'::text, 'dead'::text]));
-
-CREATE INDEX raw_evidence_time ON public.raw_evidence USING brin (received_at);
 
 CREATE UNIQUE INDEX replay_item_in_one_run ON public.replay_item USING btree (failed_id) WHERE (replays AND (ended_at IS NULL));
 

@@ -342,7 +342,8 @@ async def test_messages_that_failed_are_erased_with_their_edits_and_what_is_dead
         await bench.value(
             "INSERT INTO failed_item (failed_id, worker, state, source, event_id, type, subject, notice_id, "
             "routing_key, content_type, headers, body, reason, attempts, history, created_at, changed_at) VALUES ($1, "
-            "'bounces', $2, 's', $3, 't', gen_random_uuid(), $4, 'k', '', '{\"secret\": \"canary\"}', 'canary', 'canary', 1, "
+            "'bounces', $2, 's', $3, 't', gen_random_uuid(), $4, 'k', '', '{\"secret\": \"canary\"}', 'canary', "
+            "'canary', 1, "
             "'[{\"at\": \"now\", \"error\": \"ValueError\", \"stack\": \"canary\"}]', now(), now()) RETURNING 1",
             failed_id, state, event, notice_id,
         )  # fmt: skip
@@ -457,6 +458,7 @@ async def test_what_a_door_took_in_is_erased_or_as_it_was_and_nothing_between(be
 
 async def test_what_names_no_notice_is_erased_when_the_longest_policy_is_over(bench: Bench, eraser: Eraser) -> None:
     await bench.value(EVIDENCE, uuid4(), "callback", "e", "t", "c", b"unmatched", "cleared", None)
+    await bench.value(EVIDENCE, uuid4(), "amqp", "f", "t", "c", b"of no notice", "refused", uuid4())
     await bench.value(
         "INSERT INTO callback_batch VALUES (gen_random_uuid(), 'fees', legal_now(), '{}', 'whole') RETURNING 1"
     )

@@ -28,8 +28,7 @@ ALTER TABLE outbox ADD COLUMN erased_at timestamptz, ADD COLUMN body_sha256 byte
 -- How what names no notice is found when its time is over; how requests are found by what they asked for.
 CREATE INDEX intake_event_data ON intake_event (source, data_hash);
 CREATE INDEX intake_event_kept ON intake_event (received_at) WHERE erased_at IS NULL;
-CREATE INDEX raw_evidence_nameless ON raw_evidence (received_at) WHERE notice_id IS NULL AND erased_at IS NULL;
-CREATE INDEX raw_evidence_time ON raw_evidence USING brin (received_at);
+CREATE INDEX raw_evidence_kept ON raw_evidence (received_at) WHERE erased_at IS NULL;
 CREATE INDEX callback_batch_kept ON callback_batch (received_at) WHERE erased_at IS NULL;
 CREATE INDEX outbox_nameless ON outbox (created_at) WHERE notice_id IS NULL AND source IS NOT NULL AND erased_at IS NULL;
 CREATE INDEX failed_item_notice ON failed_item (notice_id) WHERE notice_id IS NOT NULL;
@@ -53,8 +52,9 @@ CREATE TRIGGER intake_event_only_erased BEFORE UPDATE ON intake_event
 -- Nothing of a notice is erased but with the fact in its chain, in the same transaction and of the same instant.
 CREATE FUNCTION guard_erasure_told() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM notice_event e WHERE e.notice_id = NEW.notice_id AND e.kind = 'content.erased'
-                   AND e.at = NEW.erased_at) THEN
+    IF EXISTS (SELECT FROM notice n WHERE n.notice_id = NEW.notice_id) -- evidence may name one that never was
+       AND NOT EXISTS (SELECT FROM notice_event e WHERE e.notice_id = NEW.notice_id AND e.kind = 'content.erased'
+                       AND e.at = NEW.erased_at) THEN
         RAISE EXCEPTION 'content of notice % is erased, and its chain does not say so', NEW.notice_id
             USING ERRCODE = 'check_violation';
     END IF;
