@@ -31,6 +31,9 @@ from services.kernel.adapters.web import entry as door
 from services.kernel.adapters.web.forms import long_form_of
 from services.kernel.adapters.web.site import AnyPage, Doorway, site_app
 
+_NUL = "\x00"
+"""No text of the database has it."""
+
 PAGES: Pages = (
     Page("GET", "/", door.home, None, alone=True),
     Page("GET", "/sign-in", entry.sign_in_page, None, alone=True),
@@ -72,6 +75,9 @@ async def admit(visit: Visit, page: AnyPage[Visit]) -> None:
     if not may(visit.person.roles, act):
         await _note(visit, act, "", allowed=False)
         raise Problem(HTTPStatus.FORBIDDEN, "not_your_role")
+    if any(_NUL in value for value in visit.request.path_params.values()):
+        await _note(visit, act, "", allowed=True)
+        raise Problem(HTTPStatus.NOT_FOUND, "not_found")
     if visit.request.method == "POST":
         await _take_form(visit, act)
     elif visit.site.refreshed.is_same_look(visit.person, visit.request):
@@ -92,7 +98,7 @@ async def _take_form(visit: Visit, act: Act) -> None:
 
 async def _note(visit: Visit, act: Act, said: str, *, allowed: bool) -> None:
     url = visit.request.url
-    asked = f"{visit.request.method} {url.path}{'?' * bool(url.query)}{url.query}"
+    asked = f"{visit.request.method} {url.path.replace(_NUL, '%00')}{'?' * bool(url.query)}{url.query}"
     await visit.note(act, allowed=allowed, notice_id=_notice(visit), detail=said + asked)
 
 

@@ -13,6 +13,8 @@ from services.callbacks.__main__ import over_http as callbacks_over_http
 from services.callbacks.mail import Cutting, Listener, MailDoor
 from services.callbacks.mail_dialogue import Dialogue, LmtpDialogue
 from services.callbacks.settings import CallbacksSettings
+from services.console.__main__ import console_worker, trial_officers
+from services.console.settings import ConsoleSettings
 from services.inbox.__main__ import inbox_worker
 from services.inbox.settings import InboxSettings
 from services.intake.__main__ import over_http as intake_over_http
@@ -44,6 +46,8 @@ SETTINGS = {
     "DULY_INBOX_PAGES_PER_MINUTE": "1e9",
     "DULY_INBOX_SIGN_INS_PER_MINUTE": "1e9",
     "DULY_INBOX_ANSWERS_PER_HOUR": "1e9",
+    "DULY_CONSOLE_PAGES_PER_MINUTE": "1e9",
+    "DULY_CONSOLE_SIGN_INS_PER_MINUTE": "1e9",
     "DULY_INTAKE_RATE": "1e9",
     "DULY_INTAKE_BURST": "1e9",
     "DULY_FILES_URL": "http://files.example",
@@ -58,6 +62,7 @@ class Doors:
     http: dict[str, Server]
     mail: dict[str, int]
     inbox: SiteWorker
+    console: SiteWorker
 
     async def bring(self, cases: Sequence[Case]) -> list[Came]:
         """All at once; what each door said."""
@@ -111,9 +116,12 @@ async def open_doors(ledger: PostgresLedger) -> AsyncIterator[Doors]:
     assert isinstance(inbox, SiteWorker)
     pages, files = (worker for worker in inbox.web.workers if isinstance(worker, WebWorker))
     inbox.site.origin = "http://localhost"
+    console = _console(parts)
+    (desk,) = (worker for worker in console.web.workers if isinstance(worker, WebWorker))
     workers = {
         "callbacks": callbacks_over_http(parts, CallbacksSettings(), 0, SNS.fetch),
         "intake": intake_over_http(parts, IntakeSettings(), 0), "inbox": pages, "files": files,
+        "console": desk,
     }  # fmt: skip
     ended, ports = asyncio.Event(), dict[str, int]()
     async with AsyncExitStack() as stack:
@@ -123,7 +131,14 @@ async def open_doors(ledger: PostgresLedger) -> AsyncIterator[Doors]:
         stack.callback(ended.set)
         while len(ports) < 2:  # noqa: ASYNC110 -- two sockets of this process open in a moment
             await asyncio.sleep(0)
-        yield Doors({name: Server(worker) for name, worker in workers.items()}, ports, inbox)
+        yield Doors({name: Server(worker) for name, worker in workers.items()}, ports, inbox, console)
+
+
+def _console(parts: Parts) -> SiteWorker:
+    settings = ConsoleSettings()
+    console = console_worker(parts, settings, trial_officers(parts, settings))
+    console.site.origin = "http://localhost"
+    return console
 
 
 def _mail_door(parts: Parts, ports: dict[str, int]) -> MailDoor:

@@ -85,6 +85,8 @@ class Known:
     notices: Sequence[UUID] = ()
     sessions: Sequence[tuple[str, str]] = ()
     """Cookie and form token of each."""
+    officers: Sequence[tuple[str, str]] = ()
+    """The same of those who are signed in to the console."""
     links: Sequence[str] = ()
     """To files that were given, as a page leads to them."""
     answers: Sequence[dict[str, str]] = ()

@@ -21,6 +21,7 @@ import structlog
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from services.console.roles import Role
 from services.kernel.adapters.ids import SystemIds
 from services.kernel.adapters.postgres.ledger import PostgresLedger
 from services.kernel.adapters.web.sign_in import Person
@@ -83,7 +84,8 @@ async def known_to(bench: Bench) -> Known:
 
 async def learn(known: Known, doors: Doors, ledger: PostgresLedger) -> None:
     """Who is signed in by now, and the newest answers and links to their files, as the pages make them."""
-    known.sessions, made = await sessions(doors), doors.inbox.inbox.links
+    known.sessions, made = await sessions(doors), doors.inbox.site.links
+    known.officers = await officers(doors)
     rows = await ledger.pool.fetch("SELECT * FROM upload WHERE size IS NOT NULL ORDER BY upload_id DESC LIMIT 5")
     links = [made.make(row["upload_id"], "evidence-1.pdf", row["size"]) for row in rows]
     known.links = [link.removeprefix(made.origin) for link in links]
@@ -92,12 +94,21 @@ async def learn(known: Known, doors: Doors, ledger: PostgresLedger) -> None:
 
 async def sessions(doors: Doors) -> list[tuple[str, str]]:
     """Two people, one of whom may act for all, one for nobody."""
-    inbox = doors.inbox.inbox
+    inbox = doors.inbox.site
     acts_for = tuple(ActsFor(f"B-{ref}{more}", ref) for ref in REFS for more in ("", "-asked"))
     people = [Person("p1", "A. Price", acts_for), Person("p2", CANARY, ())]
     async with inbox.ledger.open() as tx:
         begun = [await inbox.sessions.begin(person, "en", tx) for person in people]
     return [(token, session.csrf) for session, token in (*begun[:1] * 4, *begun)]
+
+
+async def officers(doors: Doors) -> list[tuple[str, str]]:
+    """Those who may do almost everything, and who may look; nobody has content erased, which others look for."""
+    console, all_but_one = doors.console.site, tuple(str(role) for role in Role if role is not Role.ADMIN)
+    people = [Person("o1", "O. Okoro", roles=all_but_one), Person("o2", CANARY, roles=("reader",))]
+    async with console.people.open() as tx:
+        begun = [await console.sessions.begin(person, "en", tx) for person in people]
+    return [(token, session.csrf) for session, token in (*begun[:1] * 3, *begun)]
 
 
 @asynccontextmanager
@@ -164,7 +175,16 @@ async def test_whatever_comes_breaks_no_door_and_what_a_door_says_it_has_is_ther
     complaints = {event["event"] for event in map(json.loads, told.splitlines()) if event["level"] == "error"}
     assert complaints <= {"subscription.ended"}, complaints
     assert sum(counts[door] for door in MAKERS) >= CASES
-    for claim in ("callbacks 200", "intake 202", "inbox 200", "inbox answers", "files 200", "lmtp 250", "smtp 250"):
+    for claim in (
+        "callbacks 200",
+        "intake 202",
+        "inbox 200",
+        "inbox answers",
+        "files 200",
+        "console 200",
+        "lmtp 250",
+        "smtp 250",
+    ):
         assert counts[claim] > CASES // 400, f"few cases came through: {claim}"
 
 
@@ -182,7 +202,7 @@ async def test_while_the_database_is_away_no_door_claims_anything_and_none_break
                 assert not RECEIPT.search(came.told)
 
         await drawn(CASES // 20, play)
-    for claim in ("callbacks 503", "intake 503", "inbox 503", "lmtp 451", "smtp 451"):
+    for claim in ("callbacks 503", "intake 503", "inbox 503", "console 503", "lmtp 451", "smtp 451"):
         assert counts[claim] > CASES // 2000, f"few cases met the database away: {claim}"
     assert CANARY not in log.getvalue().lower()
 
