@@ -149,6 +149,8 @@ def groups(
         show_rows(map(asdict, found))
     elif screen.console().is_terminal:
         screen.table(GROUPS, map(_group_cells, found), empty="There is no such dead letter.")
+        if found and by == "cause_and_impact":
+            screen.aside(f"in every command, --like {short(found[0].example)} means all of its group")
     else:
         screen.table(PLAIN_GROUPS, map(_plain_group, found), empty="There is no such dead letter.")
 

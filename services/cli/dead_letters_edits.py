@@ -15,7 +15,7 @@ from cyclopts import Parameter
 
 from services.cli import screen
 from services.cli.dead_letters_choice import DeadLetterId
-from services.cli.dead_letters_replays import PATIENCE, Detach, Wait, followed
+from services.cli.dead_letters_replays import Detach, Wait, followed
 from services.cli.desk import By, Most, Why, at_desk, minute, named, plain, said, short
 from services.cli.options import Json
 from services.cli.screen import Column
@@ -196,7 +196,7 @@ def approve(
     *,
     reason: Why,
     by: By = "",
-    wait: Wait = PATIENCE,
+    wait: Wait = None,
     detach: Detach = False,
     json: Json = False,
 ) -> int:

@@ -25,7 +25,8 @@ EVERY = 0.25
 """Seconds between two looks."""
 PAGE = 500
 MOST_PAGES = 20
-WAITS = frozenset({"running"})
+PATIENCE = {"rehearsal": 10.0, "replay": 30.0}
+"""Seconds without any sign of life after which we stop waiting; the run does not stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,18 @@ def how_to_follow(run_id: UUID) -> str:
     return f"duly dead-letters run {short(run_id)}"
 
 
-async def follow(desk: PostgresDesk, run: Run, show: Show, patience: float) -> Run | Silence:
-    """Show a run whenever it has moved, until it is over.
+async def follow(desk: PostgresDesk, run: Run, show: Show, patience: float | None) -> Run | Silence:
+    """Show a run whenever it has moved, until it is over or stopped.
 
-    It is silent if for `patience` seconds nothing moves while something should. It may raise LedgerUnavailable.
+    It is silent if for `patience` seconds (None: as usual) nothing moves while something should.
+
+    Raises:
+        LedgerUnavailable: the database went away; the run goes on when it is back.
     """
+    patience = PATIENCE[run.kind] if patience is None else patience
     moved, last = monotonic(), run
     show(run)
-    while run.state in WAITS:
+    while run.state == "running":
         await asyncio.sleep(EVERY)
         run = await _look(desk, run)
         if _standing(run) != _standing(last):

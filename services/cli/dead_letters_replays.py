@@ -31,15 +31,13 @@ RUNS = (
     Column("what", fold=True),
 )  # fmt: skip
 INTERRUPTED = 130
-PATIENCE = 30.0
-"""Seconds without any sign of life after which we stop waiting, not the run."""
 
 RunId = Annotated[str, Parameter(help="A run: its id, or how the id ends.")]
 Optional = Annotated[str, Parameter(name="--reason", help="Why; it is recorded. A dry run needs none.")]
 DryRun = Annotated[bool, Parameter(help="Let the workers say what would come of it, and change nothing.")]
 Steps = Annotated[str, Parameter(help="How many go out at a time, such as 1,2,5,20; the last number stays.")]
 Rate = Annotated[str, Parameter(help="How many go out a second at most, or none for no limit.")]
-Wait = Annotated[float, Parameter(name="--wait", help="Seconds without a sign of life to wait for.")]
+Wait = Annotated[float | None, Parameter(name="--wait", help="Seconds to wait while nobody answers.")]
 Detach = Annotated[bool, Parameter(help="Begin it, and do not wait for its end.")]
 
 
@@ -52,7 +50,7 @@ def replay(
     dry_run: DryRun = False,
     steps: Steps = "",
     rate: Rate = "",
-    wait: Wait = PATIENCE,
+    wait: Wait = None,
     detach: Detach = False,
     limit: Annotated[int, Parameter(name="--limit", help="The most messages to show one by one.")] = 100,
     json: Json = False,
@@ -106,7 +104,7 @@ def _rate(text: str, usual: float, kind: Kind) -> float | None:
         raise Fault(f"{text!r} is no rate", "--rate", "write a number a second, or none", code=Exit.USAGE) from None
 
 
-def followed(begin: Begin, wait: float, *, detach: bool, most: int, json: bool, afresh: bool = False) -> int:
+def followed(begin: Begin, wait: float | None, *, detach: bool, most: int, json: bool, afresh: bool = False) -> int:
     """Begin a run, or look one up, and follow it to its end; the exit code says how it ended.
 
     `afresh`: what failed before is known, and does not count again.
@@ -158,7 +156,7 @@ def _detached(run: Run, *, json: bool) -> int:
     return Exit.OK
 
 
-def run(run_id: RunId, /, *, wait: Wait = PATIENCE, limit: Most = 100, json: Json = False) -> int:
+def run(run_id: RunId, /, *, wait: Wait = None, limit: Most = 100, json: Json = False) -> int:
     """Follow a replay or a dry run to its end, or see how it ended."""
 
     async def look(desk: PostgresDesk) -> Run:
@@ -234,7 +232,7 @@ def resume(
     *,
     reason: Why,
     by: By = "",
-    wait: Wait = PATIENCE,
+    wait: Wait = None,
     detach: Detach = False,
     limit: Most = 100,
     json: Json = False,

@@ -127,7 +127,7 @@ def test_a_day_group_at_risk_rehearsed_replayed_in_batches_one_fails_again_is_me
     assert (at_risk["cause"], at_risk["template"]) == ("KeyError at content.py:73", "aml-supervision/fee-outstanding")
     group = ("--like", at_risk["example"])
 
-    code, verdicts, _ = duly("dead-letters", "replay", *group, "--dry-run")
+    code, verdicts, _ = duly("dead-letters", "replay", *group, "--dry-run", "--wait", "60")
     assert code == Exit.NO
     assert [each["outcome"] for each in verdicts] == ["safe"] * 4 + ["unsafe"] + ["safe"] * 5
     assert "KeyError" in verdicts[4]["why"]

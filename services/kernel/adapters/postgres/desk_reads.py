@@ -31,8 +31,8 @@ class Rows(Statements):
     async def find(self, what: str, text: str) -> list[UUID]:
         """The ids that a text means: a whole id, or the end of one; of a `notice`, upstream's reference as well.
 
-        `what` is notice, hold, sanction, batch, evidence or dead. Three at most: more than one means that it is not
-        clear.
+        `what` is notice, hold, sanction, batch, evidence, dead, run or edit. Three at most: more than one means that it
+        is not clear.
         """
         return [row[0] for row in await self._all(f"desk_{what}_find", text)]
 
