@@ -8,20 +8,16 @@ number, or a second sanction in a matter.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
 
 from services.kernel.domain import verp
-from services.kernel.domain.chain import Fact
 from services.kernel.domain.notice import State
 from services.kernel.domain.proof import check_notice
 from tests.faults.judge import BOUNCE_DOMAIN, KEYRING, MOST_MAILS
 from tests.faults.restart_load import BY_WEBHOOK, END, Fate, fate_of
+from tests.faults.restart_seen import Event, Seen
 
-Row = Mapping[str, Any]
-Event = Mapping[str, Any]
 LEASE = 20.0
 """Seconds: what a process had not written down when it was killed is at most a lease old."""
 MOST_IN_HAND = 25
@@ -35,27 +31,6 @@ class Finding:
     what: str
     ref: str
     told: str = ""
-
-
-@dataclass
-class Seen:
-    """What everybody saw: the database's rows, upstream's events as they came, the mail system's log.
-
-    `notices` by reference; `facts`, `holds` (open ones), `reversals` and `sanctions` by notice; `attempts` states by
-    attempt; `mails` by recipient; `kills` the Unix times at which a notifier was killed.
-    """
-
-    refs: list[str]
-    notices: dict[str, list[Row]]
-    facts: dict[UUID, list[Fact]]
-    holds: Counter[UUID]
-    reversals: Counter[UUID]
-    sanctions: dict[UUID, list[Row]]
-    attempts: dict[UUID, Row]
-    mails: dict[str, list[Row]]
-    by_amqp: list[Event]
-    by_webhook: list[Event]
-    kills: list[float]
 
 
 def judge(seen: Seen) -> list[Finding]:

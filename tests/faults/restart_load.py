@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import smtplib
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -18,6 +19,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from services.kernel.adapters.mail.reports import failure_report
 from tests.faults.door_senders import over_mail
+from tests.faults.restart_visitors import Visitor
 from tests.faults.sink_log import SinkLog
 from tests.rig.system import System, fee_outstanding, information_request, paid, responded
 
@@ -69,11 +71,12 @@ def fate_of(ref: str) -> Fate:
 
 
 class Feed:
-    """Brings everything: requests and facts by AMQP, returned mail by LMTP to whichever door is there."""
+    """Brings everything: requests and facts by AMQP, returned mail by LMTP, answers at the secure inbox."""
 
-    def __init__(self, system: System, log: SinkLog, doors: list[int], notices: int) -> None:
+    def __init__(self, system: System, log: SinkLog, doors: Sequence[int], notices: int) -> None:
         self.refs = [reference(number) for number in range(notices)]
         self.brought: Counter[str] = Counter()
+        self.business: Visitor | None = None
         self._system, self._log, self._doors = system, log, doors
         self._let = asyncio.Semaphore(0)
         self._served: set[str] = set()
@@ -113,6 +116,7 @@ class Feed:
         bounced = [ref for ref in new if fate_of(ref) is Fate.BOUNCED]
         late = [ref for ref in await self._newly("sanctioned_at", self._sanctioned) if fate_of(ref) is Fate.LATE]
         await self._bounce(*bounced, *late)
+        await self._answer(*(ref for ref in new if fate_of(ref) is Fate.ANSWERED))
         await self._system.advance(days=1)
 
     async def _newly(self, when: str, known: set[str]) -> list[str]:
@@ -120,6 +124,13 @@ class Feed:
         new = {row["source_ref"] for row in rows} - known
         known |= new
         return sorted(new)
+
+    async def _answer(self, *refs: str) -> None:
+        """What the business says at its inbox."""
+        assert self.business is not None
+        rows = await self._system.fetch("SELECT notice_id FROM notice WHERE source_ref = ANY($1::text[])", refs)
+        for row in rows:
+            await self.business.answer(row["notice_id"])
 
     async def _bounce(self, *refs: str) -> None:
         """What their mail systems send back."""
@@ -162,7 +173,5 @@ def _fact(ref: str, vouched: str) -> dict[str, Any] | None:
             return paid(ref, received_at=vouched)
         case Fate.ASKED:
             return responded(ref, "question", source="fees")
-        case Fate.ANSWERED:
-            return responded(ref, "evidence")
         case _:
             return None

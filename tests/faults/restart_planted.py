@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.faults.restart_judge import Seen
 from tests.faults.restart_load import Fate, fate_of
+from tests.faults.restart_seen import Seen
 
 Wanted = set[tuple[str, str]]
 

@@ -8,13 +8,11 @@ Of each worker's two one leaves by SIGTERM and one dies by SIGKILL; at the end a
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from itertools import groupby
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,37 +20,42 @@ import pytest
 from schemas.catalogue import CATALOGUE, EXCHANGE
 from services.kernel.adapters.broker import Topology, open_broker
 from tests.faults.fleet import Departure, Fleet, report
-from tests.faults.judge import facts_of
 from tests.faults.previous_version import previous_version
-from tests.faults.restart_judge import Seen, judge
-from tests.faults.restart_load import BY_WEBHOOK, Feed
+from tests.faults.restart_judge import judge
+from tests.faults.restart_load import BY_WEBHOOK, Fate, Feed, fate_of
 from tests.faults.restart_planted import planted
+from tests.faults.restart_seen import TOLD, Seen, gather
+from tests.faults.restart_visitors import visiting
 from tests.faults.sink_log import SinkLog
 from tests.rig.rabbitmq import RabbitNode, free_port
 from tests.rig.smtp_sink import SinkProcess
 from tests.rig.system import CHECKOUT, System
-from tests.rig.webhook_receiver import Receiver, receiving
+from tests.rig.webhook_receiver import receiving
 
 pytestmark = pytest.mark.slow
 NOTICES = 5000
 WORKERS = (
-    "renderer", "notifier", "callbacks", "intake", "webhooks",
+    "renderer", "notifier", "callbacks", "inbox", "console", "intake", "webhooks",
     "bounces", "responses", "relay", "deadlines", "sanctions",
 )  # fmt: skip
 """In the order in which they are restarted: what works last, last."""
+DOORS = {"callbacks": "DULY_LMTP_PORT", "inbox": "DULY_INBOX_PORT", "console": "DULY_CONSOLE_PORT"}
+"""Each process of these has a port of its own, which whoever replaces it takes over."""
 PREVIOUS = ("renderer", "notifier", "responses", "sanctions")
 THIRDS = ("renderer", "sanctions")
 LONGEST_EXIT = 10.0
-TOLD = "told"
 ROLES = CHECKOUT / "deploy" / "postgres" / "roles.sql"
 SETTINGS = {
     "DULY_RELAY_EVERY": "0.25", "DULY_DEADLINES_EVERY": "0.25", "DULY_MARK_EVERY": "0.5",
     "DULY_OUTBOX_GRACE": "2", "DULY_HAND_OUT_AGAIN": "10", "DULY_LEASE_MARGIN": "2",
     "DULY_SMTP_CONNECT_SECONDS": "3", "DULY_SMTP_COMMAND_SECONDS": "3", "DULY_SMTP_DATA_SECONDS": "3",
     "DULY_SMTP_WAIT_SECONDS": "5", "DULY_WEBHOOK_PRIVATE": "1", "DULY_WEBHOOK_KEYS": f"{BY_WEBHOOK}:{'5a' * 32}",
-    "DULY_WEBHOOK_SECONDS": "5",
+    "DULY_WEBHOOK_SECONDS": "5", "DULY_INBOX_OUTAGE": "1e9", "DULY_INBOX_ANSWERS_PER_HOUR": "1e6",
+    **{f"DULY_{site}OIDC_{name}": told for site in ("", "CONSOLE_")
+       for name, told in {"ISSUER": "http://127.0.0.1:1", "CLIENT_ID": "duly", "CLIENT_SECRET": "nobody asks"}.items()},
 }  # fmt: skip
-"""Leases that end soon: what a killed process held is taken up again while the test lasts."""
+"""Leases that end soon: what a killed process held is taken up again while the test lasts. The legal clock leaps, which
+is no outage of the inbox."""
 
 
 @pytest.fixture
@@ -81,16 +84,25 @@ async def fleet(
 async def test_every_worker_is_restarted_under_load_beside_its_previous_version_and_nothing_is_lost_or_doubled(
     fleet: Fleet, sink: SinkProcess, rabbit_node: RabbitNode
 ) -> None:
-    began, log, ports = time.monotonic(), SinkLog(sink.log), [free_port(), free_port()]
-    feed = Feed(fleet.system, log, ports, NOTICES)
+    began, log = time.monotonic(), SinkLog(sink.log)
+    ports = {door: (free_port(), free_port()) for door in DOORS}
+    feed = Feed(fleet.system, log, ports["callbacks"], NOTICES)
+    answered = [ref for ref in feed.refs if fate_of(ref) is Fate.ANSWERED]
     await prepare(fleet.system, rabbit_node)
-    async with receiving() as receiver:
+    async with (
+        receiving() as receiver,
+        visiting(fleet.system, answered, ports["inbox"], ports["console"]) as visitors,
+    ):
         await fleet.system.value(_TELL_BY_WEBHOOK, BY_WEBHOOK, receiver.url)
+        feed.business = visitors.business
         await start(fleet, ports)
         tell(f"one of each, and {len(PREVIOUS)} previous: {time.monotonic() - began:.0f} s")
-        async with asyncio.TaskGroup() as both:
-            both.create_task(feed.run())
-            both.create_task(restart(fleet, feed, ports))
+        async with asyncio.TaskGroup() as acts:
+            wandering = acts.create_task(visitors.wander())
+            feeding = acts.create_task(feed.run())
+            await restart(fleet, feed, ports)
+            await feeding
+            wandering.cancel()
         tell(f"fed and restarted: {time.monotonic() - began:.0f} s")
         await settled(fleet.system)
         await fleet.dissolve()
@@ -122,27 +134,30 @@ async def prepare(system: System, node: RabbitNode) -> None:
 # --- workers come and go ----------------------------------------------------------------------------------------------
 
 
-async def start(fleet: Fleet, ports: list[int]) -> None:
+Ports = Mapping[str, tuple[int, int]]
+
+
+async def start(fleet: Fleet, ports: Ports) -> None:
     """One of each, and the previous version's."""
     for worker in PREVIOUS:
         fleet.spawn(worker, is_previous=True)
     for worker in WORKERS:
-        fleet.spawn(worker, **settings_of(worker, ports[0]))
+        fleet.spawn(worker, **settings_of(worker, ports, 0))
     await fleet.ready(*fleet.members)
 
 
-def settings_of(worker: str, port: int) -> dict[str, str]:
-    """A door has an address of its own."""
-    return {"DULY_LMTP_PORT": str(port)} if worker == "callbacks" else {}
+def settings_of(worker: str, ports: Ports, which: int) -> dict[str, str]:
+    """The settings of the first or second process of a worker alone."""
+    return {DOORS[worker]: str(ports[worker][which])} if worker in DOORS else {}
 
 
-async def restart(fleet: Fleet, feed: Feed, ports: list[int]) -> None:
+async def restart(fleet: Fleet, feed: Feed, ports: Ports) -> None:
     """Scale out, restart every process of every worker, scale in; the load goes on as long as this does.
 
     The kill comes before the SIGTERM, so that no mail which is sent twice after it can be the kill's.
     """
     acts: list[Callable[[], Awaitable[None]]] = [
-        *(lambda worker=worker: fleet.scale_out(worker, **settings_of(worker, ports[1])) for worker in WORKERS),
+        *(lambda worker=worker: fleet.scale_out(worker, **settings_of(worker, ports, 1)) for worker in WORKERS),
         *(lambda worker=worker: fleet.scale_out(worker) for worker in THIRDS),
         *(act for worker in WORKERS for act in (
             lambda worker=worker: fleet.replace(fleet.of(worker)[0], signal.SIGKILL),
@@ -172,39 +187,6 @@ async def settled(system: System) -> None:
     """Nothing is to be done or told any more."""
     for query in _UNSETTLED:
         await system.until(query, 0, seconds=90)
-
-
-async def gather(fleet: Fleet, feed: Feed, log: SinkLog, receiver: Receiver, node: RabbitNode) -> Seen:
-    """From the database, upstream's queue and webhooks, and the mail system's log."""
-    rows = {name: await fleet.system.fetch(query) for name, query in _ROWS.items()}
-    grouped = {
-        name: {key: list(some) for key, some in groupby(rows[name], key=lambda row: row[0])}
-        for name in ("notices", "facts", "sanctions")
-    }
-    return Seen(
-        refs=feed.refs,
-        notices=grouped["notices"],
-        facts={key: facts_of(some) for key, some in grouped["facts"].items()},
-        holds=Counter(row["notice_id"] for row in rows["holds"]),
-        reversals=Counter(row["notice_id"] for row in rows["reversals"]),
-        sanctions=grouped["sanctions"],
-        attempts={row["attempt_id"]: row for row in rows["attempts"]},
-        mails=log.by_recipient(),
-        by_amqp=[event for body in drained(node) if "sequence" in (event := json.loads(body))],
-        by_webhook=[got.event for got in receiver.got],
-        kills=[each.at for each in fleet.departures if each.is_killed and each.worker == "notifier"],
-    )
-
-
-def drained(node: RabbitNode) -> list[bytes]:
-    """What upstream's queue has, in order."""
-    bodies: list[bytes] = []
-    with node.channel() as channel:
-        wanted = channel.queue_declare(TOLD, passive=True).message_count
-        channel.basic_consume(TOLD, no_ack=True, callback=lambda message: bodies.append(message.body))
-        while len(bodies) < wanted:
-            channel.connection.drain_events(timeout=10)
-    return bodies
 
 
 def repeats(seen: Seen) -> str:
@@ -240,11 +222,3 @@ _UNSETTLED = (
     "SELECT count(*) FROM outbox WHERE sent_at IS NULL",
     "SELECT count(*) FROM webhook_delivery WHERE delivered_at IS NULL",
 )
-_ROWS = {
-    "notices": "SELECT source_ref, * FROM notice ORDER BY source_ref",
-    "facts": "SELECT * FROM notice_event ORDER BY notice_id, seq",
-    "holds": "SELECT notice_id FROM hold WHERE lifted_at IS NULL",
-    "reversals": "SELECT notice_id FROM reversal JOIN sanction USING (sanction_id)",
-    "sanctions": "SELECT notice_id, sanction_id, fired_at FROM sanction ORDER BY notice_id",
-    "attempts": "SELECT attempt_id, state FROM attempt",
-}
