@@ -130,6 +130,8 @@ def visible(text: str) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, Stacked):
+        return "; ".join(filter(None, map(_cell, value)))
     if isinstance(value, list | tuple):
         return ", ".join(_cell(part) for part in value)
     return visible(str(value))
