@@ -64,7 +64,7 @@ async def test_who_signs_in_has_the_roles_that_the_provider_claims_and_no_others
     assert "Ann Price" in page.text
     assert await provided.bench.value("SELECT roles FROM web_session") == ["operator", "reader"]
     assert [(row["act"], row["allowed"], row["detail"]) for row in await provided.record()] == [
-        ("sign_in", True, "operator reader"),
+        ("sign_in", True, "Ann Price: operator, reader"),
         ("look", True, "GET /notices"),
     ]
 

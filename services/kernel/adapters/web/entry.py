@@ -81,9 +81,8 @@ async def _signed_in(visit: Visit, person: Person, go_to: str, language: str) ->
         if visit.session is not None:
             await tx.end_session(visit.session.token_hash)
         session, token = await visit.site.sessions.begin(person, language, tx)
-        await tx.record_access(
-            visit.site.name, person.person, "sign_in", business_id=session.business_id, detail=" ".join(person.roles)
-        )
+        said = f"{person.name}: {', '.join(person.roles)}" if person.roles else ""
+        await tx.record_access(visit.site.name, person.person, "sign_in", business_id=session.business_id, detail=said)
     response = to(go_to)
     visit.site.cookies.session.give(response, token)
     visit.site.cookies.state.take(response)
