@@ -14,6 +14,7 @@ from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.transaction import PostgresTransaction
 from services.kernel.ledger.intake import KeptEvent, KnownEvent, Pair
 from services.kernel.ports import Ids
+from services.kernel.runtime.tracing import transaction
 
 
 class IntakeTransaction(PostgresTransaction):
@@ -23,7 +24,14 @@ class IntakeTransaction(PostgresTransaction):
         """See the port."""
         sources, ids = [source for source, _ in pairs], [event_id for _, event_id in pairs]
         return {
-            (row["source"], row["event_id"]): KnownEvent(row["body"], row["content_type"], json.loads(row["headers"]))
+            (row["source"], row["event_id"]): KnownEvent(
+                row["body"],
+                row["content_type"],
+                json.loads(row["headers"]),
+                row["type"],
+                row["data_hash"],
+                row["erased"],
+            )
             for row in await self._all("intake_known", sources, ids)
         }
 
@@ -45,8 +53,9 @@ class PostgresIntake(PostgresLedger):
     @asynccontextmanager
     async def begin_intake(self) -> AsyncIterator[IntakeTransaction]:
         """See the port."""
-        async with in_our_words(), self.pool.acquire() as connection, connection.transaction():
-            yield IntakeTransaction(connection, self._ids)
+        with transaction():
+            async with in_our_words(), self.pool.acquire() as connection, connection.transaction():
+                yield IntakeTransaction(connection, self._ids)
 
     async def status_by_id(self, source: str, notice_id: UUID) -> str | None:
         """See the port."""

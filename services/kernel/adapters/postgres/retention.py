@@ -124,7 +124,7 @@ class RetentionReads(Rows):
 
     async def legal_hold(self, legal_hold_id: UUID) -> LegalHold | None:
         """A legal hold."""
-        rows = await self._all("desk_legal_holds", True, legal_hold_id, 1)  # noqa: FBT003 -- the lifted ones as well
+        rows = await self._all("desk_legal_holds", True, legal_hold_id, 1)
         return LegalHold(**dict(rows[0].items())) if rows else None
 
     async def legal_holds_of(self, notice_id: UUID) -> list[Row]:
