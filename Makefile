@@ -47,10 +47,11 @@ check: $(STAMP) ## Lint, format, types, import contracts, schema drift, fast tes
 check-deploy: var/deploy/.installed ## Judge image, compose file and chart with their own tools
 	@PYTHON='$(PYTHON)' var/deploy/bin/python deploy/check.py
 
-bench: $(STAMP) ## Measure notices a second, the doors and the classifier; writes var/bench/*.json
+bench: $(STAMP) ## Measure notices a second, the doors, the classifier, dead letters; writes var/bench/*.json
 	@$(BIN)/python -m tests.benchmarks.run
 	@$(BIN)/python -m tests.benchmarks.doors
 	@$(BIN)/python -m tests.benchmarks.classifier
+	@$(BIN)/python -m tests.benchmarks.dead_letters
 
 migrate: $(STAMP) ## Bring the database of DULY_DATABASE_URL up to date
 	@$(BIN)/duly migrate
