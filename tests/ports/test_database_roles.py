@@ -27,7 +27,7 @@ KINDS = ("renderer", "notifier", "intake", "callbacks", "bounces", "responses", 
 
 STATEMENTS: Mapping[str, str] = {
     "intake": "evidence_insert mark_commit gate_wake intake_known intake_keep intake_status intake_root "
-    "outbox_append processed_already processed_remember failed_upsert failed_again failed_resolve "
+    "outbox_append processed_already processed_remember failed_upsert failed_again failed_again_kept failed_resolve "
     "handed_out rehearsal_again rehearsals_end standings "
     "evidence_state clock notice_find",
     "callbacks": "evidence_insert callback_keep outbox_append outbox_sent clock",

@@ -59,6 +59,9 @@ async def _again(connection: Link, failures: Sequence[Failure]) -> None:
             [failure.stack for failure in failures],
             [failure.next_after for failure in failures],
         )
+    if kept := [failure for failure in failures if failure.evidence_id is not None]:
+        named = [failure.failed_id for failure in kept], [failure.evidence_id for failure in kept]
+        await connection.execute(sql("failed_again_kept"), *named)
 
 
 async def _first(connection: Link, ids: Ids, consumer: str, failures: Sequence[Failure]) -> None:

@@ -38,6 +38,21 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::floa
      AS u(failed_id, notice_id, reason, error, stack, next_after)
 WHERE failed_item.failed_id = u.failed_id AND failed_item.state IN ('retry', 'dead', 'replaying');
 
+-- name: failed_again_kept
+-- What could not be read is kept anew when its replay fails: it goes on holding its source's sanctions, once. The header
+-- that names the dead letter proves nothing, so only the same bytes from the same source take the older one's place.
+WITH again AS (
+    SELECT f.failed_id, was.evidence_id AS was, now.evidence_id AS now
+    FROM unnest($1::uuid[], $2::uuid[]) AS u(failed_id, evidence_id)
+    JOIN failed_item f ON f.failed_id = u.failed_id
+    JOIN raw_evidence was ON was.evidence_id = f.evidence_id AND was.type = 'undecodable'
+    JOIN raw_evidence now ON now.evidence_id = u.evidence_id AND now.type = 'undecodable'
+    WHERE was.evidence_id <> now.evidence_id AND was.body = now.body AND was.source IS NOT DISTINCT FROM now.source),
+cleared AS (
+    UPDATE raw_evidence SET state = 'cleared', outcome = 'kept anew, as its replay failed', looked_at = clock_timestamp()
+    FROM again a WHERE raw_evidence.evidence_id = a.was AND raw_evidence.state = 'dead')
+UPDATE failed_item SET evidence_id = a.now FROM again a WHERE failed_item.failed_id = a.failed_id;
+
 -- name: failed_begin
 -- A worker begins with a retried item that comes back from another that died; committed before the work.
 UPDATE failed_item SET begun = begun + 1 WHERE failed_id = $1::uuid;
