@@ -32,7 +32,7 @@ class Refreshed:
 
     def is_same_look(self, session: Session, request: Request) -> bool:
         """Whether this request continues a look that is on record; else it is one, from now on."""
-        key = _key(session, request)
+        key = _key(session.token_hash, request)
         began = self._since.get(key)
         if key in self._asked and began is not None and self.clock() - began < _LOOK_SECONDS:
             return True
@@ -43,12 +43,16 @@ class Refreshed:
             self._asked.discard(self._since.popitem(last=False)[0])
         return False
 
+    def was_asked(self, token_hash: bytes, request: Request) -> bool:
+        """Whether we asked for this request ourselves, however long ago its look began."""
+        return _key(token_hash, request) in self._asked
+
     def ask(self, session: Session, request: Request) -> None:
         """The page that answers this request will be fetched again."""
-        key = _key(session, request)
+        key = _key(session.token_hash, request)
         if key in self._since:
             self._asked.add(key)
 
 
-def _key(session: Session, request: Request) -> _Key:
-    return session.token_hash, f"{request.url.path}?{request.url.query}"
+def _key(token_hash: bytes, request: Request) -> _Key:
+    return token_hash, f"{request.url.path}?{request.url.query}"

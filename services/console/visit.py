@@ -17,7 +17,7 @@ from services.console.ports import ConsoleDesk, ConsoleDesks
 from services.console.roles import Act, Role, may
 from services.console.settings import ConsoleSettings
 from services.kernel.adapters.web import visits
-from services.kernel.adapters.web.sessions import Cookie
+from services.kernel.adapters.web.sessions import Cookie, hash_of
 from services.kernel.adapters.web.visits import Problem, Site, to
 from services.kernel.domain.library import Library
 from services.kernel.domain.persons import signature
@@ -172,6 +172,11 @@ class Visit(visits.Visit):
         put in its place. What the reader did not ask for is not recorded as a look, ten minutes long.
         """
         self.seconds = 0 if "pause" in self.request.query_params else seconds
+
+    def is_by_itself(self) -> bool:
+        """See the site: what shows itself again, which keeps nobody signed in."""
+        token = self.site.cookies.session.of(self.request)
+        return bool(token) and self.site.refreshed.was_asked(hash_of(token), self.request)
 
     def shown_to(self) -> Officer | None:
         """See the site."""

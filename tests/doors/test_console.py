@@ -237,6 +237,20 @@ async def test_a_page_that_shows_itself_again_is_one_look_for_ten_minutes(consol
     assert len(await console.record()) == 5
 
 
+async def test_a_page_that_shows_itself_again_keeps_nobody_signed_in(console: OpenedConsole) -> None:
+    officer = await console.officer("operator")
+    await officer.get("/overview")
+    earlier = "UPDATE web_session SET seen_at = seen_at - interval '20 minutes' RETURNING 1"
+    await console.bench.value(earlier)
+    assert (await officer.get("/overview")).status_code == 200
+    await console.bench.value(earlier)
+    assert (await officer.get("/overview")).headers["location"] == "/sign-in", "idle for forty minutes"
+    officer = await console.officer("operator")
+    for path in ("/overview", "/notices", "/overview"):
+        assert (await officer.get(path)).status_code == 200
+        await console.bench.value(earlier)
+
+
 def test_a_look_that_goes_on_counts_again_after_ten_minutes() -> None:
     now = 0.0
     refreshed = Refreshed(clock=lambda: now)

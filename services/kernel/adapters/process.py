@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from services.kernel.adapters.parts import Parts, refuse_outside
@@ -13,8 +13,7 @@ from services.kernel.adapters.traced import traced
 from services.kernel.runtime.alive import Alive
 from services.kernel.runtime.consumer import Consumer
 from services.kernel.runtime.decision import Handler
-from services.kernel.runtime.health import Check
-from services.kernel.runtime.program import QueueWorker, Worker, clock_of, live
+from services.kernel.runtime.program import Around, QueueWorker, Worker, clock_of, live
 from services.kernel.runtime.program import main as frame
 from services.kernel.runtime.settings import BrokerSettings, WorkerSettings, read
 
@@ -35,22 +34,11 @@ def queue_worker(handler: Handler, parts: Parts) -> Worker:
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class Guarded(Around):
     """A worker that first makes sure that a trial database does not reach outside this machine."""
 
-    worker: Worker
     parts: Parts
     reaches: tuple[str | None, ...]
-
-    @property
-    def name(self) -> str:
-        """The worker's."""
-        return self.worker.name
-
-    @property
-    def checks(self) -> Mapping[str, Check]:
-        """The worker's."""
-        return self.worker.checks
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work, once the database has said whether it is a trial's.

@@ -56,8 +56,11 @@ class People(Protocol):
     async def begin_session(self, site: str, session: Session, lasts: float) -> None:
         """Keep a new session."""
 
-    async def session(self, site: str, token_hash: bytes, idle: float) -> Session | None:
-        """The session of this token, if it is neither over nor idle for too long."""
+    async def session(self, site: str, token_hash: bytes, idle: float, *, seen: bool = True) -> Session | None:
+        """The session of this token, if it is neither over nor idle for too long.
+
+        `seen`: its person did something. A page that shows itself again keeps nobody signed in.
+        """
 
     async def change_session(self, token_hash: bytes, language: str, business_id: str | None) -> None:
         """Another language, or another business."""

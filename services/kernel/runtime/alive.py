@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Protocol
 
 from services.kernel.runtime.consumer import repeat
-from services.kernel.runtime.health import Check
 from services.kernel.runtime.logging import logger
-from services.kernel.runtime.program import Worker
+from services.kernel.runtime.program import Around
 
 BEAT_SECONDS = 10.0
 _END_SECONDS = 2.0
@@ -38,22 +36,11 @@ class Beats(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Alive:
+class Alive(Around):
     """A worker that says that it lives. That it cannot say so never keeps it from working."""
 
-    worker: Worker
     beats: Beats
     every: float = BEAT_SECONDS
-
-    @property
-    def name(self) -> str:
-        """The worker's."""
-        return self.worker.name
-
-    @property
-    def checks(self) -> Mapping[str, Check]:
-        """The worker's."""
-        return self.worker.checks
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work, and say so; what is off, and so has nothing to be ready for, says nothing."""

@@ -37,6 +37,23 @@ class Worker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """Something around a worker, which goes by the worker's name and is ready when it is."""
+
+    worker: Worker
+
+    @property
+    def name(self) -> str:
+        """The worker's."""
+        return self.worker.name
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """The worker's."""
+        return self.worker.checks
+
+
+@dataclass(frozen=True, slots=True)
 class QueueWorker:
     """A worker on one queue; `beside` runs next to it, told to finish when the consumer has ended."""
 

@@ -27,9 +27,9 @@ class PeopleStatements(Statements):
             session.business_id, session.language, session.csrf, session.id_token, lasts, list(session.roles),
         )  # fmt: skip
 
-    async def session(self, site: str, token_hash: bytes, idle: float) -> Session | None:
+    async def session(self, site: str, token_hash: bytes, idle: float, *, seen: bool = True) -> Session | None:
         """See the port."""
-        rows = await self._all("session_find", token_hash, site, idle)
+        rows = await self._all("session_find", token_hash, site, idle, seen)
         if not rows:
             return None
         values = dict(rows[0].items())

@@ -55,10 +55,10 @@ class Sessions:
     idle: float
     lasts: float
 
-    async def of(self, request: Request, people: People) -> Session | None:
-        """The session that a request belongs to, if it is signed in."""
+    async def of(self, request: Request, people: People, *, seen: bool = True) -> Session | None:
+        """The session that a request belongs to, if it is signed in; `seen`: its person asked for this."""
         token = self.cookie.of(request)
-        return await people.session(self.site, _hash(token), self.idle) if token else None
+        return await people.session(self.site, _hash(token), self.idle, seen=seen) if token else None
 
     async def begin(self, person: Person, language: str, people: People) -> tuple[Session, str]:
         """Sign a person in: a new session, and the token for their browser. Of one business they act at once."""

@@ -114,7 +114,7 @@ async def _shown(doorway: Doorway[_V], visit: _V, page: AnyPage[_V]) -> Response
         visit.limit(visit.site.limits.pages)
         _refuse_prefetch(visit.request)
         async with visit.site.people.open() as tx:
-            visit.session = await visit.site.sessions.of(visit.request, tx)
+            visit.session = await visit.site.sessions.of(visit.request, tx, seen=not visit.is_by_itself())
         if visit.session is None and not page.alone:
             return _sign_in_first(visit)
         if doorway.admit is not None and visit.session is not None:

@@ -107,6 +107,10 @@ class Visit:
             raise Problem(403, "session_ended")
         return self.session
 
+    def is_by_itself(self) -> bool:
+        """Whether the page itself asks, and nobody who looks at it."""
+        return False
+
     def shown_to(self) -> object | None:
         """Who looks, as the frame of the pages shows it; None where nobody is signed in."""
         return self.session

@@ -7,10 +7,11 @@ SELECT $1::bytea, $2::text, $3::text, $4::text, $5::jsonb, $6::text, $7::text, $
 FROM (SELECT clock_timestamp() AS at) AS now;
 
 -- name: session_find
--- The session of a token, if it is neither over nor idle for too long. That it was seen is written twice a minute at most.
+-- The session of a token, if it is neither over nor idle for too long. That it was seen, if it was, is written twice a
+-- minute at most.
 WITH seen AS (
     UPDATE web_session SET seen_at = clock_timestamp()
-    WHERE token_hash = $1::bytea AND site = $2::text AND ends_at > clock_timestamp()
+    WHERE $4::boolean AND token_hash = $1::bytea AND site = $2::text AND ends_at > clock_timestamp()
       AND seen_at > clock_timestamp() - make_interval(secs => $3::float8)
       AND seen_at < clock_timestamp() - interval '30 seconds')
 SELECT person, shown_name, businesses::text AS businesses, business_id, language, csrf, id_token, roles FROM web_session
