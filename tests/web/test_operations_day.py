@@ -269,7 +269,7 @@ async def paths(day: Day) -> list[str]:
     found = [f"/dead-letters/runs/{each}" for each in await day.bench.column("SELECT run_id FROM replay_run")]
     found += [f"/dead-letters/edits/{each}" for each in await day.bench.column("SELECT edit_id FROM failed_item_edit")]
     return [
-        "/dead-letters", "/dead-letters/list", "/dead-letters/list?state=retry", "/dead-letters/list?text=fees&state=all",
+        "/dead-letters", "/dead-letters/list?worker=intake", "/dead-letters/list?state=retry",
         "/dead-letters/list?text=nothing-of-ours", "/dead-letters/chosen", "/dead-letters/chosen?state=discarded",
         "/dead-letters/chosen?state=retry", "/dead-letters/chosen?worker=nobody", f"/dead-letters/{one}",
         f"/dead-letters/{unread}", f"/dead-letters/{unread}/edit", "/dead-letters/runs", "/dead-letters/edits", *found,
