@@ -103,7 +103,7 @@ def _cap(deed: _Deed) -> _Show:
     return cap
 
 
-_HIGHEST = 1_000_000
+_HIGHEST, _DIGITS = 1_000_000, 7
 
 
 def _most(text: str, row: Row, deed: _Deed) -> int | None:
@@ -114,7 +114,7 @@ def _most(text: str, row: Row, deed: _Deed) -> int | None:
     """
     if not text and deed == "raise":
         return None
-    if not (text.isascii() and text.isdigit() and int(text) <= _HIGHEST):
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text) <= _HIGHEST):
         raise Fault(f"give a whole number, {_HIGHEST:,} at most")
     if deed == "lower" and row["cap"] is not None and int(text) >= int(str(row["cap"])):
         raise Fault(f"that is no less than now: {row['cap']} an hour")
