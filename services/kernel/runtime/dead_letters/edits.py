@@ -15,7 +15,7 @@ from services.kernel.ports import Ids
 from services.kernel.runtime.dead_letters import runs
 from services.kernel.runtime.dead_letters.choice import Chosen
 from services.kernel.runtime.dead_letters.decoding import as_items
-from services.kernel.runtime.dead_letters.differences import Changed, diff
+from services.kernel.runtime.dead_letters.differences import Changed, diff, repeated
 from services.kernel.runtime.dead_letters.port import DeadLetterDesk
 from services.kernel.runtime.dead_letters.records import Edit, Kind, Run, Whole
 from services.kernel.runtime.desk import Word, refusal
@@ -116,16 +116,26 @@ def _checked(whole: Whole, body: bytes, *, raw: bool) -> tuple[dict[str, str], s
     if raw:
         if whole.decoded.envelope is not None:
             raise refusal("this message can be read, so that its edit is checked", "propose it without --raw")
+        if _can_be_read(body, whole):
+            raise refusal("the new body can be read, so that it is checked", "propose it without --raw")
         return whole.headers, whole.content_type
     headers = {name: value for name, value in whole.headers.items() if not name.lower().startswith(_ATTRIBUTES)}
     items = as_items(body, CONTENT_TYPE, headers, whole.routing_key, whole.letter.worker)
     if faults := [fault for item in items for fault in item.faults]:
         raise Fault(f"the message would fail again: {'; '.join(faults)}", "", "mend that as well", code=Exit.USAGE)
+    if twice := repeated(body):
+        raise refusal(f"{', '.join(twice)} stands twice in one object", "leave the one that is meant")
     if len(items) != 1:
         raise refusal("the message would be more than one item", "name one thing in it")
     if locked := _locked(whole, body, items[0]):
         raise refusal(f"the law rests on what may not be changed: {', '.join(locked)}", "discard it, or leave that")
     return headers, CONTENT_TYPE
+
+
+def _can_be_read(body: bytes, whole: Whole) -> bool:
+    """Whether this body, sent as the message was, is a CloudEvent."""
+    items = as_items(body, whole.content_type, whole.headers, whole.routing_key, whole.letter.worker)
+    return any(item.envelope is not None for item in items)
 
 
 def _locked(whole: Whole, body: bytes, item: Item) -> list[str]:
