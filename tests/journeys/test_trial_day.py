@@ -84,7 +84,7 @@ def test_another_ingredient_makes_another_end_for_another_user_too(folder: Path)
     }  # fmt: skip
 
 
-def test_in_a_terminal_inbox_and_mailbox_stay_open_until_ctrl_c(folder: Path) -> None:
+def test_in_a_terminal_inbox_console_and_mailbox_stay_open_until_ctrl_c(folder: Path) -> None:
     file = played(folder, swapped("waiting-for-you")[0])
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
@@ -94,18 +94,22 @@ def test_in_a_terminal_inbox_and_mailbox_stay_open_until_ctrl_c(folder: Path) ->
     os.close(terminal)
     try:
         said = read_until(controller, "to stop")
-        inbox, mailbox = re.findall(r"http://127\.0\.0\.1:\d+", said)
+        inbox, console, mailbox = re.findall(r"http://127\.0\.0\.1:\d+", said)
         assert "all as expected" in said
         assert re.search(r"to answer +Lantern Bank Street\r", said)
         assert "acts for Lantern Bank Street" in httpx2.get(f"{inbox}/sign-in").text
         assert "compliance@lantern-bank.example" in httpx2.get(mailbox).text
+        with httpx2.Client(base_url=console, follow_redirects=True) as officer:
+            assert "Decision maker" in officer.get("/").text
+            overview = officer.post("/sign-in", data={"person": "trial:decision_maker"}).text
+            assert all(f"<td>{worker}</td>" in overview for worker in ("renderer", "relay", "inbox", "console"))
         process.send_signal(signal.SIGINT)
         read_until(controller, "closing")
         assert process.wait(30) == 0
     finally:
         process.kill()
         os.close(controller)
-    for address in (inbox, mailbox):
+    for address in (inbox, console, mailbox):
         with pytest.raises(httpx2.ConnectError):
             httpx2.get(address)
     assert EmbeddedPostgres(folder / "var" / "trial" / "postgres").find() is None
