@@ -32,6 +32,11 @@ SEED = 2_026_11
 COPIES = 6
 """Dead letters that most stories leave."""
 _FIRST_MS = 1_795_000_000_000  # 2026-11
+_LEASES_RUN_OUT = """
+UPDATE webhook_delivery SET claimed_until = NULL WHERE lpad(to_hex(outbox_id), 32, '0')::uuid IN (
+    SELECT subject FROM failed_item WHERE worker = 'webhooks' AND state = 'retry') RETURNING 1
+"""
+"""What a retry waits for as well, where posting itself broke: its event is claimed until then."""
 _ERRORS = (KeyError, ValueError, ZeroDivisionError, LookupError, RuntimeError)
 
 
@@ -129,6 +134,7 @@ class Yard:
                     " AND failed_id <> $3::text::uuid RETURNING 1", kind, len(entry.retries), whole,
                 )  # fmt: skip
             await self.value("UPDATE failed_item SET next_at = clock_timestamp() WHERE state = 'retry' RETURNING 1")
+            await self.value(_LEASES_RUN_OUT)
             await self.crew.relay.retries()
             await self.crew.carry()
 
