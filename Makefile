@@ -29,7 +29,7 @@ help: ## Say what can be made
 
 install: $(STAMP) ## Make .venv exactly as requirements.lock says
 
-run: $(STAMP) ## Play a sample day through the real workers, embedded; in a terminal, then open inbox and mailbox
+run: $(STAMP) ## Play a sample day through the real workers, embedded; in a terminal, then open inbox, console and mailbox
 	@$(BIN)/duly trial
 
 test: $(STAMP) ## Run every test: two files at a time, then what kills and stalls by itself
