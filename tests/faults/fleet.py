@@ -40,7 +40,7 @@ class Member:
 class Departure:
     """How one process ended.
 
-    `at` is Unix time, when it was signalled; `seconds` from there to its end; `done` the items or calls that it had
+    `at` is Unix time, when it had ended; `seconds` are from the signal to there; `done` the items or calls that it had
     counted, None where it counts none; `peak` the most memory that was resident, in MB, and `cpu` the seconds of a
     processor that it took, both 0 where the kernel does not tell.
     """
@@ -103,12 +103,14 @@ class Fleet:
         assert popen.poll() is None, f"{member.worker} ended by itself: {member.process.log.read_text()[-3000:]}"
         done = await (_at_work(member) if by is signal.SIGKILL else _done(member))
         peak, cpu = _peak(popen.pid), _cpu(popen.pid)
-        at, began = time.time(), time.monotonic()
+        began = time.monotonic()
         popen.send_signal(by)
         code = await asyncio.to_thread(popen.wait, 60)
         seconds = time.monotonic() - began
         self.members.remove(member)
-        self.departures.append(Departure(member.worker, member.is_previous, by, at, seconds, code, done, peak, cpu))
+        self.departures.append(
+            Departure(member.worker, member.is_previous, by, time.time(), seconds, code, done, peak, cpu)
+        )
 
     async def dissolve(self) -> None:
         """End all, one after another of each worker, all workers at once."""
