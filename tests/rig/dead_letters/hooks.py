@@ -65,6 +65,7 @@ async def event_killed_by_a_fault_in_posting(yard: Yard) -> None:
     await yard.come(hop(yard, ids))
     await yard.exhaust()
     yard.crew.receiver.raises = None
+    await yard.value("UPDATE webhook_delivery SET claimed_until = NULL RETURNING 1")  # the last claim runs out, too
 
 
 async def event_delivered_by_another_message(yard: Yard) -> None:
