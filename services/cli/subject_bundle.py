@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -81,9 +82,16 @@ def _folder(out: Path) -> Iterator[Bundle]:
     yield Bundle(opened)
 
 
+def _for_us_alone(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
+
+
 @contextmanager
 def _zip(out: Path) -> Iterator[Bundle]:
-    with out.open("xb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    with (
+        open(out, "xb", opener=_for_us_alone) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
+    ):
 
         def opened(name: str) -> IO[bytes]:
             entry = zipfile.ZipInfo(name, _EPOCH)

@@ -185,6 +185,8 @@ def test_a_zip_has_the_same_and_is_reproducible_too(ledger_of: OnLedger, duly: D
     for name in ("a.zip", "b.zip", "folder"):
         assert duly("subject", "export", BUSINESS, "--out", tmp_path / name, *WHO)[0] == Exit.OK
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    for made in (tmp_path / "a.zip", tmp_path / "folder"):
+        assert made.stat().st_mode & 0o077 == 0, "it is nobody else's to read on this machine"
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == contents(tmp_path / "folder")
 
