@@ -136,7 +136,7 @@ GRANT SELECT, INSERT ON chain_root TO duly_relay;
 -- relay erases content whose time is over, and nobody else: triggers and checks let it do nothing but empty what is
 -- settled, with the fact in the chain. It reads only what it needs to hash and to decide.
 GRANT SELECT, UPDATE (request, subject, body_text, body_html, erased_at) ON notice_content TO duly_relay;
-GRANT UPDATE (body, headers, body_sha256, data_hash, erased_at) ON raw_evidence TO duly_relay;
+GRANT UPDATE (body, headers, addresses, body_sha256, data_hash, erased_at) ON raw_evidence TO duly_relay;
 GRANT SELECT, UPDATE (body, headers, body_sha256, erased_at) ON callback_batch TO duly_relay;
 GRANT SELECT, UPDATE (body, erased_at) ON intake_event TO duly_relay;
 GRANT SELECT, UPDATE (shown_name, erased_at) ON upload TO duly_relay;

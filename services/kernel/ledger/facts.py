@@ -54,12 +54,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How one item ended; Done and Refused are remembered, unless `forgotten`; the others become failures."""
+    """How one item ended; Done and Refused are remembered, unless `forgotten`; the others become failures.
+
+    `notice_id`: the notice that it became.
+    """
 
     key: ItemKey
     outcome: Outcome
     failed_id: UUID | None
     forgotten: bool = False
+    notice_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 import structlog
 
 from schemas.catalogue import CATALOGUE, QUICK
+from services.kernel.domain.changes import NoticeInserted
 from services.kernel.domain.outcome import DeadLetter, Done, Refused, Retry
 from services.kernel.ledger import Failure, Finished, Ledger, LedgerRerun, LedgerUnavailable, Transaction, Unsent
 from services.kernel.runtime.decision import Decision, Handler, NotNow
@@ -53,7 +55,7 @@ async def _commit(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> li
         await tx.finish(
             handler.consumer,
             [
-                Finished(item.key, made.outcome, item.failed_id, made.strangers)
+                Finished(item.key, made.outcome, item.failed_id, made.strangers, _born(made))
                 for item, made in zip(fresh, decisions, strict=True)
             ]
             + again,
@@ -61,6 +63,11 @@ async def _commit(ledger: Ledger, handler: Handler, items: Sequence[Item]) -> li
         )
     await handler.committed(decisions)
     return unsent
+
+
+def _born(made: Decision) -> UUID | None:
+    """The notice that a request became."""
+    return next((change.notice.notice_id for change in made.changes if isinstance(change, NoticeInserted)), None)
 
 
 class _Apart(Exception):

@@ -45,6 +45,7 @@ async def _resolve(connection: Link, consumer: str, retried: Sequence[Finished])
             [item.failed_id for item in retried],
             [item.key.source for item in retried],
             [item.key.event_id for item in retried],
+            [item.notice_id for item in retried],
         )
 
 

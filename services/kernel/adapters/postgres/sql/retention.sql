@@ -23,6 +23,7 @@ ORDER BY look_again_at LIMIT $1::integer FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: retention_facts
 -- Every fact that decides whether content may be erased. Asked only after the notices are locked by an earlier statement.
+-- What keeps the gate shut (`gate_facts`) keeps content, too: it may be about this notice, or about its matter's sanction.
 SELECT n.notice_id, legal_now() AS now,
        (SELECT max(coalesce(m.withdrawn_at, m.unserved_at, m.sanctioned_at, m.closed_at, m.satisfied_at, m.served_at))
         FROM notice m WHERE m.regime = n.regime AND m.matter = n.matter) AS matter_ended_at,
@@ -31,7 +32,8 @@ SELECT n.notice_id, legal_now() AS now,
               AND m.state NOT IN ('satisfied', 'closed', 'sanctioned', 'unserved', 'withdrawn')
               AND NOT (m.state = 'served' AND m.deadline_at IS NULL) ORDER BY m.notice_id LIMIT 5) AS o) AS matter_running,
        (SELECT max(coalesce(v.decided_at, s.fired_at)) FROM sanction s LEFT JOIN reversal v ON v.sanction_id = s.sanction_id
-        WHERE s.notice_id = n.notice_id AND s.state IN ('fired', 'reversal_required', 'upheld')) AS sanction_stands_since,
+        WHERE s.regime = n.regime AND s.matter = n.matter AND s.state IN ('fired', 'reversal_required', 'upheld'))
+           AS sanction_stands_since,
        (SELECT max(e.received_at) FROM raw_evidence e WHERE e.notice_id = n.notice_id AND e.erased_at IS NULL)
            AS last_evidence_at,
        (SELECT coalesce(array_agg(w.code || E'\n' || w.text), '{}') FROM (
@@ -42,14 +44,21 @@ SELECT n.notice_id, legal_now() AS now,
              WHERE e.state IN ('receiving', 'waiting', 'retrying', 'parked', 'dead')
                AND (e.notice_id = n.notice_id OR (e.source = n.source AND e.source_ref = n.source_ref)
                     OR e.notice_id IN (SELECT m.notice_id FROM notice m WHERE m.regime = n.regime AND m.matter = n.matter)
+                    OR (e.source, e.source_ref) IN (SELECT m.source, m.source_ref FROM notice m
+                                                    WHERE m.regime = n.regime AND m.matter = n.matter)
                     OR e.attempt_id IN (SELECT a.attempt_id FROM attempt a WHERE a.notice_id = n.notice_id)
-                    OR lower(n.address) = ANY (e.addresses))
+                    OR lower(n.address) = ANY (e.addresses)
+                    OR CASE WHEN e.type = 'undecodable' THEN e.source IS NULL OR e.source = n.source
+                            ELSE e.notice_id IS NULL AND e.source_ref IS NULL AND e.attempt_id IS NULL
+                                 AND e.addresses = '{}' END)
              ORDER BY e.received_at LIMIT 5)
             UNION ALL
             (SELECT 'failed_waiting', 'an item of ' || f.worker || ' is ' || f.state FROM failed_item f
              WHERE f.state IN ('retry', 'dead', 'replaying')
                AND (f.notice_id = n.notice_id OR f.subject = n.notice_id OR (f.source = n.source AND f.event_id = a.event_id)
-                    OR f.evidence_id IN (SELECT e.evidence_id FROM raw_evidence e WHERE e.notice_id = n.notice_id))
+                    OR f.evidence_id IN (SELECT e.evidence_id FROM raw_evidence e WHERE e.notice_id = n.notice_id)
+                    OR (f.worker = 'intake' AND f.evidence_id IS NULL
+                        AND (f.source IN (n.source, 'unknown') OR position(convert_to(n.notice_id::text, 'UTF8') IN f.body) > 0)))
              ORDER BY f.created_at LIMIT 5)
             UNION ALL
             (SELECT 'unsent', 'upstream is not told yet: ' || o.type FROM outbox o
@@ -111,8 +120,8 @@ SELECT evidence_id, notice_id, content_type, headers::text AS headers,
 WHERE notice_id = ANY ($1::uuid[]) AND erased_at IS NULL AND state IN ('processed', 'refused', 'cleared');
 
 -- name: erase_evidence
--- The bodies of settled evidence.
-UPDATE raw_evidence SET body = '', headers = '{}', body_sha256 = sha256(body), data_hash = u.data_hash,
+-- The bodies of settled evidence, and the addresses that were found in them.
+UPDATE raw_evidence SET body = '', headers = '{}', addresses = '{}', body_sha256 = sha256(body), data_hash = u.data_hash,
     erased_at = $3::timestamptz
 FROM unnest($1::uuid[], $2::bytea[]) AS u(evidence_id, data_hash)
 WHERE raw_evidence.evidence_id = u.evidence_id AND raw_evidence.erased_at IS NULL
@@ -120,11 +129,15 @@ WHERE raw_evidence.evidence_id = u.evidence_id AND raw_evidence.erased_at IS NUL
 RETURNING raw_evidence.notice_id, raw_evidence.evidence_id::text AS of, raw_evidence.body_sha256 AS sha256;
 
 -- name: erase_requests
--- The requests for these notices as they came over HTTP, however often; the hash of their data stays.
-UPDATE intake_event SET body = '', erased_at = $2::timestamptz FROM notice n
-WHERE n.notice_id = ANY ($1::uuid[]) AND intake_event.source = n.source AND intake_event.data_hash = n.data_hash
-  AND intake_event.erased_at IS NULL
-RETURNING n.notice_id, intake_event.event_id AS of, intake_event.data_hash AS sha256;
+-- The requests for these notices as they came over HTTP, however often, and the facts that did; the hash of their data stays.
+UPDATE intake_event SET body = '', erased_at = $2::timestamptz FROM (
+    SELECT n.notice_id, e.source, e.event_id FROM notice n
+    JOIN intake_event e ON e.source = n.source AND e.data_hash = n.data_hash WHERE n.notice_id = ANY ($1::uuid[])
+    UNION
+    SELECT r.notice_id, r.source, r.event_id FROM raw_evidence r
+    WHERE r.notice_id = ANY ($1::uuid[]) AND r.door = 'http' AND r.state IN ('processed', 'refused', 'cleared')) AS u
+WHERE intake_event.source = u.source AND intake_event.event_id = u.event_id AND intake_event.erased_at IS NULL
+RETURNING u.notice_id, intake_event.event_id AS of, intake_event.data_hash AS sha256;
 
 -- name: erase_told
 -- What upstream was told of these notices: the envelope stays, with its number, and the data go.
@@ -138,10 +151,15 @@ RETURNING notice_id, outbox_id::text AS of, body_sha256 AS sha256;
 UPDATE failed_item SET erased_at = $2::timestamptz, body_sha256 = sha256(body), body = '', headers = '{}', reason = '',
     history = (SELECT coalesce(jsonb_agg(jsonb_build_object('at', h -> 'at', 'error', h -> 'error', 'stack', '')), '[]')
                FROM jsonb_array_elements(failed_item.history) AS h)
-FROM notice n LEFT JOIN notice_event b ON b.notice_id = n.notice_id AND b.seq = 1
-WHERE n.notice_id = ANY ($1::uuid[]) AND failed_item.state IN ('resolved', 'discarded') AND failed_item.erased_at IS NULL
-  AND (failed_item.notice_id = n.notice_id
-       OR (failed_item.source = n.source AND failed_item.event_id = b.data ->> 'event_id'))
+FROM (
+    SELECT f.notice_id, f.failed_id FROM failed_item f WHERE f.notice_id = ANY ($1::uuid[])
+    UNION
+    SELECT n.notice_id, f.failed_id FROM notice n JOIN notice_event b ON b.notice_id = n.notice_id AND b.seq = 1
+    JOIN failed_item f ON f.event_id = b.data ->> 'event_id' AND f.source = n.source WHERE n.notice_id = ANY ($1::uuid[])
+    UNION
+    SELECT r.notice_id, f.failed_id FROM raw_evidence r JOIN failed_item f ON f.evidence_id = r.evidence_id
+    WHERE r.notice_id = ANY ($1::uuid[]) AND f.state IN ('resolved', 'discarded') AND f.erased_at IS NULL) AS n
+WHERE failed_item.failed_id = n.failed_id AND failed_item.state IN ('resolved', 'discarded') AND failed_item.erased_at IS NULL
 RETURNING n.notice_id, failed_item.failed_id::text AS of, failed_item.body_sha256 AS sha256;
 
 -- name: erase_edits
@@ -177,14 +195,20 @@ WHERE batch_id IN (
 RETURNING batch_id;
 
 -- name: erase_nameless_requests
--- Requests that became no notice; not while a legal hold is on the business that they were about.
+-- Requests that became no notice; not while a legal hold is on the business, the matter or the reference that they were
+-- about. What said something of a notice goes with the evidence that it became.
 UPDATE intake_event SET body = '', erased_at = legal_now() WHERE (source, event_id) IN (
     SELECT e.source, e.event_id FROM intake_event e,
          LATERAL (SELECT convert_from(e.body, 'UTF8')::jsonb -> 'data' AS data) AS asked
     WHERE e.erased_at IS NULL AND e.received_at < legal_now() - make_interval(days => $2::integer)
       AND NOT EXISTS (SELECT FROM notice n WHERE n.source = e.source AND n.source_ref = asked.data ->> 'source_ref'
                       AND n.data_hash = e.data_hash)
-      AND NOT EXISTS (SELECT FROM legal_hold l WHERE l.lifted_at IS NULL AND l.business_id = asked.data ->> 'business_id')
+      AND NOT EXISTS (SELECT FROM raw_evidence r WHERE r.source = e.source AND r.event_id = e.event_id AND r.door = 'http'
+                      AND r.erased_at IS NULL)
+      AND NOT EXISTS (SELECT FROM legal_hold l LEFT JOIN notice h ON h.notice_id = l.notice_id WHERE l.lifted_at IS NULL
+                      AND (l.business_id = asked.data ->> 'business_id'
+                           OR (l.regime = asked.data ->> 'regime' AND l.matter = asked.data ->> 'matter')
+                           OR (h.source = e.source AND h.source_ref = asked.data ->> 'source_ref')))
     ORDER BY e.received_at LIMIT $1::integer FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING event_id;
 
@@ -201,7 +225,8 @@ WHERE outbox_id IN (
 RETURNING outbox_id;
 
 -- name: erase_nameless_failed
--- Settled failures that name no notice that still has its content.
+-- Settled failures that name no notice, and stand for no evidence, that still has its content; not while a legal hold is on
+-- what they name. A body that failed may be anything, so what it names is looked for as it is written.
 UPDATE failed_item SET erased_at = legal_now(), body_sha256 = sha256(body), body = '', headers = '{}', reason = '',
     history = (SELECT coalesce(jsonb_agg(jsonb_build_object('at', h -> 'at', 'error', h -> 'error', 'stack', '')), '[]')
                FROM jsonb_array_elements(failed_item.history) AS h)
@@ -210,6 +235,13 @@ WHERE failed_id IN (
     WHERE f.state IN ('resolved', 'discarded') AND f.erased_at IS NULL
       AND f.created_at < clock_timestamp() - make_interval(days => $2::integer)
       AND NOT EXISTS (SELECT FROM notice_content c WHERE c.notice_id = f.notice_id AND c.erased_at IS NULL)
+      AND NOT EXISTS (SELECT FROM raw_evidence r WHERE r.evidence_id = f.evidence_id AND r.erased_at IS NULL)
+      AND NOT EXISTS (
+          SELECT FROM legal_hold l LEFT JOIN notice h ON h.notice_id = l.notice_id
+          LEFT JOIN notice m ON m.notice_id = f.notice_id
+          WHERE l.lifted_at IS NULL
+            AND (l.notice_id = m.notice_id OR (l.regime = m.regime AND l.matter = m.matter) OR l.business_id = m.business_id
+                 OR position(convert_to(coalesce(l.business_id, l.matter, h.source_ref), 'UTF8') IN f.body) > 0))
     ORDER BY f.created_at LIMIT $1::integer FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING failed_id;
 

@@ -63,10 +63,12 @@ SELECT begun FROM failed_item WHERE failed_id = $1::uuid;
 
 -- name: failed_resolve
 -- Retried or replayed items that are done now; undecodable evidence that a mended message replaces is cleared. The row
--- that a message names in its header must be the same item, or one that a person mended: headers prove nothing.
+-- that a message names in its header must be the same item, or one that a person mended: headers prove nothing. A request
+-- that became a notice at last belongs to it from now on, with all that was done to it.
 WITH resolved AS (
-    UPDATE failed_item SET state = 'resolved', next_at = NULL, changed_at = clock_timestamp()
-    FROM unnest($2::uuid[], $3::text[], $4::text[]) AS u(failed_id, source, event_id)
+    UPDATE failed_item SET state = 'resolved', next_at = NULL, changed_at = clock_timestamp(),
+        notice_id = coalesce(failed_item.notice_id, u.notice_id)
+    FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[]) AS u(failed_id, source, event_id, notice_id)
     WHERE failed_item.failed_id = u.failed_id AND failed_item.worker = $1::text
       AND failed_item.state IN ('retry', 'dead', 'replaying')
       AND ((failed_item.source = u.source AND failed_item.event_id = u.event_id)
