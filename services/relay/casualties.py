@@ -13,9 +13,10 @@ import structlog
 from schemas.catalogue import CASUALTIES, CATALOGUE, DELIVERY_LIMIT
 from services.kernel.ledger import Ledger
 from services.kernel.ports import Broker, Delivery, Subscription
+from services.kernel.runtime.again import come
 from services.kernel.runtime.batch import failure_of
 from services.kernel.runtime.decision import dead, later
-from services.kernel.runtime.items import REHEARSAL, REPLAYED, failed_id_of, items_of
+from services.kernel.runtime.items import REPLAYED, failed_id_of, items_of
 
 log = structlog.get_logger()
 _OWN_DEATHS = DELIVERY_LIMIT // 2
@@ -49,12 +50,15 @@ class Casualties:
     async def _keep(self, delivery: Delivery) -> None:
         entry = CATALOGUE.get(delivery.routing_key)
         worker = entry.consumer if entry and entry.consumer else "unknown"
+        [known] = await come(self._ledger, worker, [delivery])
+        if known.over or known.rehearsal is not None:
+            return  # nobody waits for it, or its run hands it out again
+        delivery = known.delivery
         failed_id = failed_id_of(delivery)
-        handed_out = REHEARSAL in delivery.headers or REPLAYED in delivery.headers
         async with self._ledger.begin() as tx:
             begun = await tx.begun(failed_id) if failed_id else 0
             kills = begun >= _OWN_DEATHS
-            if handed_out and not kills and failed_id and await tx.run_has(failed_id):
+            if REPLAYED in delivery.headers and not kills and failed_id and await tx.run_has(failed_id):
                 return  # a neighbour: its run, which remembers it, hands it out again
             decision = dead("it killed its worker again, alone") if kills else later("its worker died over and over", 0)
             failures = [failure for item in items_of(delivery, worker) if (failure := failure_of(item, decision))]

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from schemas.cloudevents import CONTENT_TYPE
 from services.kernel.ledger import Handed, Ledger, OpenRun, RunFacts, RunSettled
 from services.kernel.ports import Broker, Outgoing
+from services.kernel.runtime.again import wrapped
 from services.kernel.runtime.items import ATTEMPTS, FAILED_ID, REHEARSAL, REPLAYED
 
 SLICE = 500
@@ -120,4 +122,7 @@ def _message(number: int, run: OpenRun, item: Handed) -> Outgoing:
     kept = {name: value for name, value in item.headers.items() if name not in {REHEARSAL, REPLAYED}}
     mark = {REPLAYED: f"{item.replays} {run.run_id}"} if run.kind == "replay" else {REHEARSAL: str(run.run_id)}
     headers = {**kept, FAILED_ID: str(item.failed_id), ATTEMPTS: str(item.attempts), **mark}
+    if run.kind == "rehearsal":
+        asked = wrapped(run.run_id, item.failed_id, item.body, item.content_type)
+        return Outgoing(number, item.routing_key, asked, CONTENT_TYPE, headers)
     return Outgoing(number, item.routing_key, item.body, item.content_type, headers)

@@ -16,7 +16,7 @@ from services.kernel.ledger import Ledger, LedgerUnavailable
 from services.kernel.ports import Broker, BrokerUnavailable, Delivery, Ids, Subscription
 from services.kernel.runtime.batch import run_batch
 from services.kernel.runtime.consumer import Consumer
-from services.kernel.runtime.items import Item, failed_id_of, items_of
+from services.kernel.runtime.items import Item, items_of
 from services.kernel.runtime.measures import Measures
 from services.kernel.runtime.publishing import publish_unsent
 from services.kernel.runtime.rehearsal import rehearse
@@ -57,13 +57,9 @@ class Courier(Consumer):
 
     async def _deliver(self, subscription: Subscription, delivery: Delivery) -> None:
         """Tell every event of one delivery, and acknowledge it; what was not told goes back to the queue."""
-        if not await lasting(lambda: rehearse(self._ledger, self.rehearsing, [delivery])):
-            with suppress(BrokerUnavailable):
-                await subscription.settle([delivery])
-            return
-        if delivery.redelivered and (failed_id := failed_id_of(delivery)) is not None:
-            await lasting(lambda: self._ledger.begin_again(failed_id))
-        items = items_of(delivery, self.handler.consumer)
+        real = await lasting(lambda: rehearse(self._ledger, self.rehearsing, [delivery]))
+        await lasting(lambda: self._begin_again(real))
+        items = [item for each in real for item in items_of(each, self.handler.consumer)]
         urls = await self._posting.urls([item.key.subject.int for item in items if not item.faults])
         to_post = [item for item in items if item.key.subject.int in urls]
         await self._record([item for item in items if item not in to_post], None)

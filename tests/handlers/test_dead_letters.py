@@ -238,7 +238,7 @@ async def test_a_rehearsal_finds_what_would_fail_again_be_refused_or_was_done(
 
 async def test_a_header_that_no_run_knows_makes_no_rehearsal(letters: Letters) -> None:
     [failed_id] = await letters.die(fee_outstanding("n"))
-    [delivery] = await _handed(letters, Kind.REHEARSAL)
+    [delivery] = await _handed(letters, Kind.REPLAY)
     forged = replace(delivery, headers={**delivery.headers, "duly-rehearsal": str(IDS.uuid7())})
     await letters.work([forged])
     assert await letters.bench.value("SELECT count(*) FROM notice") == 1

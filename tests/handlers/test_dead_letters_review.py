@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from services.kernel.domain.persons import same_person
+from services.kernel.ports import Delivery
 from services.kernel.runtime.dead_letters import edits
+from services.kernel.runtime.dead_letters.records import Kind
 from services.kernel.runtime.fault import Fault
-from tests.handlers.bench import IDS, Bench
-from tests.handlers.dead_letter_bench import LEWIS, Letters, letters_on
-from tests.rig.system import fee_outstanding
+from services.kernel.runtime.items import ATTEMPTS, FAILED_ID, REHEARSAL, REPLAYED, items_of
+from services.relay.casualties import Casualties
+from tests.handlers.bench import IDS, Bench, delivery
+from tests.handlers.dead_letter_bench import LEWIS, MOORE, Letters, letters_on
+from tests.handlers.test_batches import break_at
+from tests.rig.system import fee_outstanding, paid
 
-REQUESTED = "notice.requested.v1"
+REQUESTED, SATISFIED = "notice.requested.v1", "obligation.satisfied.v1"
 
 
 @pytest.fixture
@@ -88,3 +94,97 @@ async def torn(letters: Letters) -> UUID:
 )  # fmt: skip
 def test_a_person_is_the_same_however_the_name_is_written(one: str, other: str, same: bool) -> None:
     assert same_person(one, other) is same
+
+
+# --- headers that anybody may make up ---------------------------------------------------------------------------------
+
+
+def evidence(failed_id: UUID, run_id: UUID | None = None, **headers: str) -> Delivery:
+    """A payment that an upstream reports, with headers that only Duly should send."""
+    told = json.dumps({"specversion": "1.0", "id": str(uuid4()), **paid("n")}).encode()
+    marks = {FAILED_ID: str(failed_id), **({} if run_id is None else {REHEARSAL: str(run_id)}), **headers}
+    return delivery(told, SATISFIED, marks)
+
+
+STORED = "SELECT count(*) FROM raw_evidence WHERE type = 'obligation.satisfied.v1' AND state = 'waiting'"
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("ended", [False, True])
+async def test_evidence_with_the_headers_of_a_run_is_stored_all_the_same(
+    letters: Letters, kind: Kind, *, ended: bool
+) -> None:
+    [failed_id] = await letters.die({"id": "e-0", **paid("m")}, worker="intake")
+    run = await letters.begin(kind)
+    handed = await letters.hand_out()
+    if ended:
+        await letters.work(handed)
+        await letters.hand_out()
+    before = await letters.bench.value(STORED)
+    mark = {} if kind is Kind.REHEARSAL else {REPLAYED: f"1 {run.run_id}"}
+    forged = evidence(failed_id, run.run_id if kind is Kind.REHEARSAL else None, **mark)
+    await letters.work([forged])
+    assert await letters.bench.value(STORED) == before + 1
+    assert await letters.bench.value("SELECT count(*) FROM replay_item WHERE ended_at IS NULL") == (0 if ended else 1)
+
+
+async def test_what_fails_under_anothers_name_is_kept_under_its_own(letters: Letters) -> None:
+    [failed_id] = await letters.die(fee_outstanding("n"))
+    faulty = json.dumps({"specversion": "1.0", "id": "mine", **fee_outstanding("x"), "data": {}}).encode()
+    for named, marks in ((failed_id, {}), (IDS.uuid7(), {}), (IDS.uuid7(), {REPLAYED: f"1 {IDS.uuid7()}"})):
+        await letters.work([delivery(faulty, REQUESTED, {FAILED_ID: str(named), **marks})])
+    kept = await letters.bench.ledger.pool.fetch("SELECT event_id, attempts FROM failed_item ORDER BY created_at")
+    assert [tuple(row)[1] for row in kept] == [7, 3]
+    assert kept[1]["event_id"] == "mine"
+
+
+async def test_a_made_up_number_of_attempts_breaks_no_worker(letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_at(monkeypatch, "n", RuntimeError())
+    event = json.dumps({"specversion": "1.0", "id": "e-1", **fee_outstanding("n")}).encode()
+    marks = {FAILED_ID: str(IDS.uuid7()), ATTEMPTS: "-100"}
+    await letters.work([delivery(event, REQUESTED, marks)])
+    assert await letters.bench.value("SELECT state FROM failed_item WHERE event_id = 'e-1'") == "retry"
+
+
+async def test_a_message_that_names_anothers_dead_letter_leaves_no_mark_on_it(letters: Letters) -> None:
+    [failed_id] = await letters.die({"id": "e-0", **paid("m")}, worker="intake")
+    await letters.work([replace(evidence(failed_id), redelivered=True)])
+    assert await letters.bench.value("SELECT begun FROM failed_item WHERE failed_id = $1", failed_id) == 0
+    assert await letters.state(failed_id) == "dead"
+
+
+async def test_what_killed_its_workers_under_anothers_name_is_kept_and_holds(letters: Letters) -> None:
+    [failed_id] = await letters.die({"id": "e-0", **paid("m")}, worker="intake")
+    run = await letters.begin(Kind.REHEARSAL)
+    await letters.hand_out()
+    casualties = Casualties(letters.bench.ledger, letters.broker)  # type: ignore[arg-type]
+    await casualties._keep(evidence(failed_id, run.run_id))
+    held = "SELECT count(*) FROM failed_item WHERE worker = 'intake' AND state IN ('dead', 'retry')"
+    assert await letters.bench.value(held) == 2
+
+
+async def test_a_worker_that_knows_no_rehearsals_does_nothing_in_earnest(letters: Letters) -> None:
+    [failed_id] = await letters.die(fee_outstanding("n"))
+    await letters.begin(Kind.REHEARSAL)
+    [asked] = await letters.hand_out()
+    older = replace(asked, headers={name: value for name, value in asked.headers.items() if name != REHEARSAL})
+    await letters.bench.run(letters.bench.renderer, items_of(older, "renderer"))
+    assert await letters.bench.value("SELECT count(*) FROM notice") == 0
+    assert await letters.state(failed_id) == "dead"
+
+
+# --- edits and what is still under way --------------------------------------------------------------------------------
+
+
+async def test_a_retry_still_under_way_is_not_done_once_an_edit_has_replaced_it(letters: Letters) -> None:
+    event = request_of(address="old@example.org")
+    [failed_id] = await letters.die(event)
+    under_way = delivery(json.dumps(event).encode(), REQUESTED, {FAILED_ID: str(failed_id), ATTEMPTS: "1"})
+    edit = await edits.propose(
+        letters.desk, IDS, failed_id, json.dumps(request_of(address="new@example.org")).encode(), LEWIS
+    )
+    run = await edits.approve(letters.desk, IDS, edit.edit_id, MOORE)
+    await letters.work([under_way])
+    assert await letters.bench.value("SELECT count(*) FROM notice") == 0
+    assert (await letters.drive(run)).outcomes == {"done": 1}
+    assert await letters.bench.value("SELECT address FROM notice") == "new@example.org"

@@ -28,7 +28,7 @@ KINDS = ("renderer", "notifier", "intake", "callbacks", "bounces", "responses", 
 STATEMENTS: Mapping[str, str] = {
     "intake": "evidence_insert mark_commit gate_wake intake_known intake_keep intake_status intake_root "
     "outbox_append processed_already processed_remember failed_upsert failed_again failed_again_kept failed_resolve "
-    "handed_out rehearsal_again rehearsals_end standings "
+    "come_again rehearsal_again rehearsals_end standings "
     "evidence_state clock notice_find",
     "callbacks": "evidence_insert callback_keep outbox_append outbox_sent clock",
     "bounces": "evidence_lock evidence_judge attempts_by_id attempts_to notice_lock notice_save notice_opened "
@@ -47,7 +47,7 @@ STATEMENTS: Mapping[str, str] = {
     "retention_facts retention_kept erase_words erase_files evidence_to_erase erase_evidence erase_requests erase_told "
     "erase_failed erase_edits nameless_evidence erase_nameless_callbacks erase_nameless_requests erase_nameless_told "
     "erase_nameless_failed notice_lock notice_save figures runs_open run_settle run_standing "
-    "run_hand_out run_rehearse run_again run_save run_has",
+    "run_hand_out run_rehearse run_again run_save run_has come_again",
     "inbox": "inbox_older inbox_newer inbox_unread inbox_message inbox_answers inbox_file upload_begin "
     "upload_part_add upload_part upload_complete answer_complete answer_refuse evidence_insert "
     "content_view notice_lock notice_save session_begin session_find session_change session_end "

@@ -38,6 +38,8 @@ from services.kernel.ledger.facts import (
     WebhookClaim,
 )
 from services.kernel.ledger.runs import (
+    AgainFacts,
+    Claim,
     Handed,
     InRun,
     Named,
@@ -47,11 +49,14 @@ from services.kernel.ledger.runs import (
     RunFacts,
     RunSettled,
     RunStanding,
+    Standing,
 )
 
 __all__ = [
+    "AgainFacts",
     "Attempt",
     "BounceFacts",
+    "Claim",
     "Clock",
     "DeadlineFacts",
     "DoorFacts",
@@ -86,6 +91,7 @@ __all__ = [
     "SanctionRow",
     "SanctionWord",
     "SendingBrake",
+    "Standing",
     "StandingSanction",
     "Transaction",
     "Unsent",
@@ -319,8 +325,8 @@ class Ledger(Protocol):
             LedgerRerun: run the block again.
         """
 
-    async def handed_out(self, named: Sequence[Named]) -> dict[Named, InRun]:
-        """How those of these stand that runs have handed out."""
+    async def come_again(self, consumer: str, claims: Sequence[Claim]) -> list[Standing | None]:
+        """How each of these claims to come again stands; None where this consumer has no such failed item."""
 
     async def rehearsal_again(self, named: Named) -> None:
         """A worker begins anew with a rehearsal that came back from another that died; committed at once."""

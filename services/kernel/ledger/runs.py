@@ -80,6 +80,40 @@ class InRun:
     ended: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a delivery says that it comes again of: the failed item, and the run if it names one.
+
+    `digest` is the SHA-256 of its body, `source` and `event_id` are those of the event in it.
+    """
+
+    failed_id: UUID
+    run_id: UUID | None
+    digest: bytes
+    source: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the database knows of a claim. `current`: it is the item's own message as it stands now.
+
+    `superseded`: it is a message of that item that an approved edit has replaced since. `run`: how the item stands in
+    the run that is named, if it is in it.
+    """
+
+    current: bool
+    superseded: bool
+    run: InRun | None
+
+
+class AgainFacts(Protocol):
+    """What is known of messages that come again."""
+
+    async def come_again(self, consumer: str, claims: Sequence[Claim]) -> list[Standing | None]:
+        """How each of these claims stands; None where this consumer has no such failed item."""
+
+
 class RunFacts(Protocol):
     """What `relay` reads and writes of runs."""
 

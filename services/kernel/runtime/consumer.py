@@ -73,19 +73,19 @@ class Consumer:
         queue = f"duly.{self.handler.consumer}"
         for group in _groups(deliveries):
             with around("process", queue, len(group)):
-                await self._begin_again(group[0])
                 await self._run(group)
                 with around("ack", queue, len(group)):
                     await subscription.settle(group)
 
-    async def _begin_again(self, first: Delivery) -> None:
+    async def _begin_again(self, deliveries: Sequence[Delivery]) -> None:
         """Mark who is in work, before the work: only so can it be told from its neighbours if this process dies too."""
-        failed_id = failed_id_of(first) if first.redelivered and REHEARSAL not in first.headers else None
-        if failed_id is not None:
-            await self._ledger.begin_again(failed_id)
+        for delivery in deliveries:
+            if delivery.redelivered and (failed_id := failed_id_of(delivery)) is not None:
+                await self._ledger.begin_again(failed_id)
 
     async def _run(self, deliveries: Sequence[Delivery]) -> None:
         real = await rehearse(self._ledger, self.rehearsing, deliveries)
+        await self._begin_again(real)
         items = [item for delivery in real for item in items_of(delivery, self.handler.consumer)]
         for start in range(0, len(items), self.handler.batch):
             await self._commit(items[start : start + self.handler.batch])

@@ -180,7 +180,7 @@ def claimed_source(delivery: Delivery) -> str | None:
 
 def _again(delivery: Delivery) -> tuple[UUID | None, int]:
     try:
-        return UUID(delivery.headers[FAILED_ID]), int(delivery.headers.get(ATTEMPTS, "0"))
+        return UUID(delivery.headers[FAILED_ID]), max(0, int(delivery.headers.get(ATTEMPTS, "0")))
     except (KeyError, ValueError):
         return None, 0
 

@@ -14,7 +14,6 @@ from services.kernel.domain.outcome import DeadLetter, Refused, Retry
 from services.kernel.domain.verdict import Verdict
 from services.kernel.ledger import (
     Finished,
-    InRun,
     Ledger,
     LedgerRerun,
     LedgerUnavailable,
@@ -23,16 +22,16 @@ from services.kernel.ledger import (
     Transaction,
 )
 from services.kernel.ports import Delivery
+from services.kernel.runtime.again import come
 from services.kernel.runtime.batch import decide, failure_of, place
 from services.kernel.runtime.consequences import consequences
 from services.kernel.runtime.decision import Decision, Handler, NotNow
-from services.kernel.runtime.items import NOBODY, Item, items_of, run_of
+from services.kernel.runtime.items import Item, items_of
 from services.kernel.runtime.logging import rehearsing
 
 _DEATHS = 4
 """So many workers may die over a rehearsal before it is said to be its fault."""
 _RERUNS = 10
-NO_RUN = NOBODY, NOBODY
 _SETTLED = {"processed", "refused", "cleared"}
 _WHY_MOST = 1000
 
@@ -40,28 +39,24 @@ _WHY_MOST = 1000
 async def rehearse(ledger: Ledger, handler: Handler, deliveries: Sequence[Delivery]) -> list[Delivery]:
     """Rehearse those of these that a run has handed out for that; the others, in order, are to be done in earnest.
 
-    What runs have handed out twice, and has ended since, is neither: a late copy must not be another attempt, least of
-    all with a message that was edited meanwhile. Whoever made up such headers has only made an ordinary message.
+    What is over (see `again`) is neither. The headers of what is to be done in earnest are true.
 
     Raises:
         LedgerUnavailable: the database is away; the rehearsals will be delivered again.
         NotNow: the handler's work must wait as a whole.
     """
-    marked = {named: delivery for delivery in deliveries if (named := run_of(delivery)) is not None}
-    if not marked:
-        return list(deliveries)
-    known = await ledger.handed_out(list(marked))
     found: dict[Named, Rehearsed] = {}
-    for named, standing in known.items():
-        if not standing.replays and not standing.ended:
-            found[named] = await _one(ledger, handler, named, marked[named], standing.begun)
+    real: list[Delivery] = []
+    for each in await come(ledger, handler.consumer, deliveries):
+        if each.over or each.rehearsal in found:
+            continue
+        if each.rehearsal is None:
+            real.append(each.delivery)
+        else:
+            found[each.rehearsal] = await _one(ledger, handler, each.rehearsal, each.delivery, each.begun)
     if found:
         await ledger.rehearsed(found)
-    return [delivery for delivery in deliveries if _in_earnest(known.get(run_of(delivery) or NO_RUN))]
-
-
-def _in_earnest(standing: InRun | None) -> bool:
-    return standing is None or (standing.replays and not standing.ended)
+    return real
 
 
 async def _one(ledger: Ledger, handler: Handler, named: Named, delivery: Delivery, begun: int) -> Rehearsed:

@@ -11,7 +11,7 @@ import asyncpg
 from services.kernel.adapters.postgres.connection import in_our_words, open_pool
 from services.kernel.adapters.postgres.queries import sql
 from services.kernel.adapters.postgres.transaction import PostgresTransaction
-from services.kernel.ledger import InRun, Named, Rehearsed, Transaction
+from services.kernel.ledger import Claim, InRun, Named, Rehearsed, Standing, Transaction
 from services.kernel.ports import Ids
 from services.kernel.runtime.tracing import transaction
 
@@ -50,12 +50,13 @@ class PostgresLedger:
             finally:
                 await undone.rollback()
 
-    async def handed_out(self, named: Sequence[Named]) -> dict[Named, InRun]:
+    async def come_again(self, consumer: str, claims: Sequence[Claim]) -> list[Standing | None]:
         """See the port."""
-        columns = [run_id for run_id, _ in named], [failed_id for _, failed_id in named]
+        columns = [[getattr(claim, name) for claim in claims] for name in Claim.__dataclass_fields__]
         async with in_our_words():
-            rows = await self.pool.fetch(sql("handed_out"), *columns)
-        return {(row["run_id"], row["failed_id"]): InRun(row["replays"], row["begun"], row["ended"]) for row in rows}
+            rows = await self.pool.fetch(sql("come_again"), consumer, *columns)
+        known = {row["number"]: _standing(row) for row in rows}
+        return [known.get(number) for number, _ in enumerate(claims, 1)]
 
     async def rehearsal_again(self, named: Named) -> None:
         """See the port."""
@@ -90,3 +91,8 @@ class PostgresLedger:
     async def close(self) -> None:
         """Close the pool, however its connections are."""
         self.pool.terminate()
+
+
+def _standing(row: asyncpg.Record) -> Standing:
+    run = None if row["replays"] is None else InRun(row["replays"], row["begun"], row["ended"])
+    return Standing(row["current"], row["superseded"], run)

@@ -160,11 +160,19 @@ WHERE run_id = $1::uuid;
 -- Whether a run ever had this item.
 SELECT EXISTS (SELECT FROM replay_item i WHERE i.failed_id = $1::uuid) AS has;
 
--- name: handed_out
--- Which of these items runs have handed out, for what, how often workers died over a rehearsal, and whether each has ended.
-SELECT i.run_id, i.failed_id, i.replays, i.begun, i.ended_at IS NOT NULL AS ended
-FROM unnest($1::uuid[], $2::uuid[]) AS u(run_id, failed_id)
-JOIN replay_item i ON i.run_id = u.run_id AND i.failed_id = u.failed_id;
+-- name: come_again
+-- Whether messages that name failed items of this worker ($1) are theirs: the same event and the same bytes, or what an
+-- approved edit put in their place, or what one replaced; and how the items stand in the runs that are named.
+SELECT u.number::integer AS number,
+       sha256(f.body) = u.digest AND ((f.source = u.source AND f.event_id = u.event_id)
+           OR EXISTS (SELECT FROM failed_item_action a WHERE a.failed_id = f.failed_id AND a.action = 'mend')) AS current,
+       EXISTS (SELECT FROM failed_item_action a WHERE a.failed_id = f.failed_id AND a.action = 'mend'
+               AND sha256(a.body_before) = u.digest) AS superseded,
+       i.replays, i.begun, i.ended_at IS NOT NULL AS ended
+FROM unnest($2::uuid[], $3::uuid[], $4::bytea[], $5::text[], $6::text[])
+     WITH ORDINALITY AS u(failed_id, run_id, digest, source, event_id, number)
+JOIN failed_item f ON f.failed_id = u.failed_id AND f.worker = $1::text
+LEFT JOIN replay_item i ON i.run_id = u.run_id AND i.failed_id = u.failed_id;
 
 -- name: rehearsal_again
 -- A worker begins anew with a rehearsal after another had died; committed before the work.
