@@ -989,6 +989,8 @@ CREATE INDEX notice_matter ON public.notice USING btree (regime, matter);
 
 CREATE INDEX notice_waiting ON public.notice USING btree (rendered_at) WHERE (state = ANY (ARRAY['accepted'::text, 'rendered'::text]));
 
+CREATE INDEX outbox_carried ON public.outbox USING btree (created_at) WHERE ((notice_id IS NULL) AND (source IS NULL) AND (erased_at IS NULL) AND (type = ANY (ARRAY['notice.requested.v1'::text, 'obligation.satisfied.v1'::text, 'response.reported.v1'::text, 'withdrawal.requested.v1'::text, 'sanction.objected.v1'::text])));
+
 CREATE INDEX outbox_nameless ON public.outbox USING btree (created_at) WHERE ((notice_id IS NULL) AND (source IS NOT NULL) AND (erased_at IS NULL));
 
 CREATE INDEX outbox_told ON public.outbox USING btree (notice_id) WHERE (source IS NOT NULL);

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from schemas.catalogue import CATALOGUE
 from services.kernel.adapters.postgres.retention import PostgresErasing
 from services.kernel.domain.chain import data_hash
 from services.kernel.runtime.measures import Measures
@@ -149,3 +150,20 @@ async def test_the_addresses_in_a_mail_go_with_it(bench: Bench, eraser: Eraser) 
     await bench.advance(days=SIX_YEARS)
     await eraser.round()
     assert await bench.value("SELECT addresses FROM raw_evidence") == []
+
+
+@pytest.mark.parametrize("kind", [entry.type for entry in CATALOGUE.values() if entry.producer == "upstream"])
+async def test_what_upstream_said_does_not_stay_in_the_outbox_that_carried_it(
+    bench: Bench, eraser: Eraser, kind: str
+) -> None:
+    """A request over HTTP goes to the broker whole: that copy is no answer to anybody, and belongs to no notice."""
+    insert = (
+        "INSERT INTO outbox (type, body, created_at, sent_at) VALUES ($1, 'canary', now() - make_interval(days => $2), "
+        "CASE WHEN $3 THEN now() - make_interval(days => $2) END) RETURNING outbox_id"
+    )
+    gone = await bench.value(insert, kind, 8, True)
+    await bench.value(insert, kind, 6, True)
+    await bench.value(insert, kind, 800, False)
+    await eraser.round()
+    assert await bench.column("SELECT outbox_id FROM outbox WHERE erased_at IS NOT NULL") == [gone]
+    assert await bench.value("SELECT body FROM outbox WHERE outbox_id = $1", gone) == b""

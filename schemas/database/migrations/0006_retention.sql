@@ -31,6 +31,9 @@ CREATE INDEX intake_event_kept ON intake_event (received_at) WHERE erased_at IS 
 CREATE INDEX raw_evidence_kept ON raw_evidence (received_at) WHERE erased_at IS NULL;
 CREATE INDEX callback_batch_kept ON callback_batch (received_at) WHERE erased_at IS NULL;
 CREATE INDEX outbox_nameless ON outbox (created_at) WHERE notice_id IS NULL AND source IS NOT NULL AND erased_at IS NULL;
+CREATE INDEX outbox_carried ON outbox (created_at) WHERE notice_id IS NULL AND source IS NULL AND erased_at IS NULL
+    AND type IN ('notice.requested.v1', 'obligation.satisfied.v1', 'response.reported.v1', 'withdrawal.requested.v1',
+                 'sanction.objected.v1');
 CREATE INDEX failed_item_notice ON failed_item (notice_id) WHERE notice_id IS NOT NULL;
 CREATE INDEX failed_item_kept ON failed_item (created_at) WHERE state IN ('resolved', 'discarded') AND erased_at IS NULL;
 

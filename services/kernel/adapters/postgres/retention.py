@@ -27,7 +27,7 @@ _PIECES = {"erase_words": "words", "erase_files": "file", "erase_requests": "req
 """What each statement erases of a notice, by the kind that its chain tells."""
 _NAMELESS = {
     "erase_nameless_callbacks": "callback", "erase_nameless_requests": "request", "erase_nameless_told": "told",
-    "erase_nameless_failed": "failed",
+    "erase_nameless_failed": "failed", "erase_carried": "carried",
 }  # fmt: skip
 
 

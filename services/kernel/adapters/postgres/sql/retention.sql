@@ -224,6 +224,19 @@ WHERE outbox_id IN (
     ORDER BY o.created_at LIMIT $1::integer FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING outbox_id;
 
+-- name: erase_carried
+-- What upstream said that only passed through here to the broker, a week after it went: whoever took it in has it since.
+UPDATE outbox SET erased_at = legal_now(), body_sha256 = sha256(body), body = ''
+WHERE outbox_id IN (
+    SELECT o.outbox_id FROM outbox o
+    WHERE o.notice_id IS NULL AND o.source IS NULL AND o.erased_at IS NULL
+      AND o.type IN ('notice.requested.v1', 'obligation.satisfied.v1', 'response.reported.v1', 'withdrawal.requested.v1',
+                     'sanction.objected.v1')
+      AND o.created_at < clock_timestamp() - make_interval(days => least(7, $2::integer))
+      AND o.sent_at < clock_timestamp() - make_interval(days => least(7, $2::integer))
+    ORDER BY o.created_at LIMIT $1::integer FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING outbox_id;
+
 -- name: erase_nameless_failed
 -- Settled failures that name no notice, and stand for no evidence, that still has its content; not while a legal hold is on
 -- what they name. A body that failed may be anything, so what it names is looked for as it is written.
