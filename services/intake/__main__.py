@@ -48,7 +48,7 @@ def over_http(parts: Parts, settings: IntakeSettings, port: int) -> WebWorker:
     app = IntakeApp(parts.library, ledger, door, callers, limits)
     return WebWorker(
         "intake.http", Counted(app.asgi(), parts.measures, "intake"), ledger, settings.host, port, "DULY_INTAKE_PORT",
-        beside=(door.run,), proxies=settings.proxies, partners=True,
+        beside=(door.run,), proxies=settings.proxies,
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from services.intake.problems import Refusal, come_again
 from services.intake.reading import BATCH, read_events
 from services.kernel.adapters.web.headers import SecurityHeaders
 from services.kernel.adapters.web.limits import BodyTooLong, RateLimit, client_of, read_body
+from services.kernel.adapters.web.tracing import go_on
 from services.kernel.domain.library import Library
 from services.kernel.ledger import LedgerUnavailable
 from services.kernel.ledger.intake import IntakeLedger
@@ -165,6 +166,7 @@ class IntakeApp:
             raise
         if wait := self._limits.calls.wait(caller.credential):
             raise come_again(problems.TOO_MANY, "more requests than this key or client may make", wait)
+        go_on(request.scope)
         return caller
 
     def _told(self, answer: Answer) -> Answer:

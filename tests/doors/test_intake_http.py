@@ -14,11 +14,13 @@ import pytest_asyncio
 
 from services.kernel.adapters.postgres.ledger import PostgresLedger
 from services.kernel.runtime.batch import run_batch
+from services.kernel.runtime.tracing import trace_with
 from services.renderer.handler import Renderer
 from tests.doors.conftest import serving
 from tests.handlers.bench import IDS, LIBRARY_HERE, item
 from tests.rig.intake import BATCH, KEYS, ONE, Keeping, door, event, sent_as, written
 from tests.rig.system import fee_outstanding, information_request, paid, responded
+from tests.rig.traces import in_memory, seen
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 EVIDENCE = "SELECT event_id FROM raw_evidence ORDER BY evidence_id"
@@ -138,6 +140,23 @@ async def test_a_broken_trace_refuses_nothing(upstream: Upstream) -> None:
     answer = await upstream.client.post("/v1/events", content=written(event(paid("a"))), headers=headers)
     assert answer.status_code == 202
     assert "traceparent" not in json.loads(await upstream.value("SELECT body FROM raw_evidence"))
+
+
+async def test_a_stranger_writes_into_nobodys_trace_and_decides_nothing_of_what_is_recorded(upstream: Upstream) -> None:
+    """Until a caller has shown its key it is a stranger, also where anybody may read."""
+    tracer, spans = in_memory("intake")
+    trace_with(tracer)
+    theirs = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    try:
+        await upstream.client.get("/v1/openapi.json", headers=theirs)
+        await upstream.client.post("/v1/events", content=b"{}", headers={**theirs, "authorization": "Bearer guessed"})
+        await upstream.get("/v1/notices?source_ref=x", **theirs)
+    finally:
+        trace_with(None)
+    found = [span for span in seen(spans.get_finished_spans()) if "http.request.method" in span.attributes]
+    assert [(span.attributes["http.response.status_code"], span.trace == "a" * 32) for span in found] == [
+        (200, False), (401, False), (404, True),
+    ]  # fmt: skip
 
 
 # --- the same again ---------------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Message, Scope
+from starlette.types import Message, Receive, Scope, Send
 
-from services.kernel.adapters.web.tracing import Traced
+from services.kernel.adapters.web.tracing import Traced, go_on
 from services.kernel.runtime.tracing import trace_with
 from tests.rig.traces import Seen, in_memory, seen
 
@@ -37,7 +37,12 @@ def exporter() -> Iterator[InMemorySpanExporter]:
     trace_with(None)
 
 
-async def ask(path: str, *headers: tuple[bytes, bytes], continues: bool = False, method: str = "GET") -> None:
+async def ask(path: str, *headers: tuple[bytes, bytes], partner: bool = False, method: str = "GET") -> None:
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        if partner:  # as a door says once it knows who calls
+            go_on(scope)
+        await APP(scope, receive, send)
+
     scope: Scope = {
         "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"key=secret",
         "headers": list(headers), "root_path": "",
@@ -49,7 +54,7 @@ async def ask(path: str, *headers: tuple[bytes, bytes], continues: bool = False,
     async def send(_message: Message) -> None:
         """Nobody listens."""
 
-    await Traced(APP, "intake", continues=continues)(scope, receive, send)
+    await Traced(door, "intake")(scope, receive, send)
 
 
 def one(exporter: InMemorySpanExporter) -> Seen:
@@ -58,7 +63,7 @@ def one(exporter: InMemorySpanExporter) -> Seen:
 
 
 async def test_a_partners_trace_goes_on(exporter: InMemorySpanExporter) -> None:
-    await ask("/v1/notices/a", (b"traceparent", THEIRS.encode()), continues=True)
+    await ask("/v1/notices/a", (b"traceparent", THEIRS.encode()), partner=True)
     span = one(exporter)
     assert (span.trace, span.parent) == (THEIRS[3:35], THEIRS[36:52])
 
@@ -71,7 +76,7 @@ async def test_a_strangers_trace_is_linked_only(exporter: InMemorySpanExporter) 
 
 
 async def test_what_a_partner_does_not_record_is_not_recorded(exporter: InMemorySpanExporter) -> None:
-    await ask("/v1/notices/a", (b"traceparent", THEIRS[:-1].encode() + b"0"), continues=True)
+    await ask("/v1/notices/a", (b"traceparent", THEIRS[:-1].encode() + b"0"), partner=True)
     assert exporter.get_finished_spans() == ()
 
 
@@ -79,7 +84,7 @@ async def test_what_a_partner_does_not_record_is_not_recorded(exporter: InMemory
 async def test_a_broken_traceparent_begins_a_trace_of_its_own(
     exporter: InMemorySpanExporter, headers: list[bytes]
 ) -> None:
-    await ask("/v1/notices/a", *((b"traceparent", value) for value in headers), continues=True)
+    await ask("/v1/notices/a", *((b"traceparent", value) for value in headers), partner=True)
     assert one(exporter).parent == ""
 
 

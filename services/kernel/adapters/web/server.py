@@ -41,7 +41,6 @@ class WebWorker:
 
     `beside` runs next to it (what commits for it) and is told to stop only when the last request is answered. `proxies`
     are the addresses whose `X-Forwarded-For` is believed. `listening` is called with the port once it is open.
-    `partners`: whoever calls is one of ours, and a trace that comes with a request goes on.
     """
 
     name: str
@@ -53,7 +52,6 @@ class WebWorker:
     beside: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
     proxies: Sequence[str] = ()
     listening: Callable[[int], None] = lambda _port: None
-    partners: bool = False
     _open: bool = field(default=False, init=False)
 
     @property
@@ -103,7 +101,7 @@ class WebWorker:
 
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
-            Traced(self.app, self.name, continues=self.partners),
+            Traced(self.app, self.name),
             http=Connection,
             loop="none",
             ws="none",

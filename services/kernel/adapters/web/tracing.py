@@ -14,18 +14,24 @@ from services.kernel.domain.trace import SpanContext, parse, span_in
 from services.kernel.ports import Span, Tracer
 from services.kernel.runtime.tracing import Attributes, tracer
 
+_PARTNER = "duly.partner"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+
+
+def go_on(scope: Scope) -> None:
+    """This request comes from a partner, who has proved it: the trace that it brings goes on."""
+    scope[_PARTNER] = True
 
 
 class Traced:
     """An application whose answers are spans, while this process is traced.
 
-    `continues`: its callers are partners, whose trace goes on here. The trace that a stranger names is linked only, so
-    that nobody outside decides what is recorded, or writes into a trace of ours.
+    The trace of a partner goes on here, once the door knows who calls (`go_on`). The trace that a stranger names is linked
+    only, so that nobody outside decides what is recorded, or writes into a trace of ours.
     """
 
-    def __init__(self, app: ASGIApp, door: str, *, continues: bool) -> None:
-        self._app, self._door, self._continues = app, door, continues
+    def __init__(self, app: ASGIApp, door: str) -> None:
+        self._app, self._door = app, door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -52,7 +58,7 @@ class Traced:
 
     def _span(self, recording: Tracer, scope: Scope, status: int, fault: str, began: int) -> Span:
         theirs, method = _theirs(scope), scope["method"] if scope["method"] in _METHODS else "_OTHER"
-        parent = theirs if self._continues else None
+        parent = theirs if scope.get(_PARTNER) else None
         context = recording.fresh()
         if parent is not None:
             context = span_in(parent, context.span_id).but(sampled=recording.samples(parent.trace_id, parent))
