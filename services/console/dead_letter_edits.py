@@ -94,7 +94,8 @@ def fields_of(whole: Whole) -> list[MessageField]:
 
 
 def _leaves(value: object, path: str) -> list[tuple[str, object]]:
-    if isinstance(value, dict) and value:
+    """Every value by its path; what has a dot in a name of its own is one value, as no path would lead into it."""
+    if isinstance(value, dict) and value and not any("." in name for name in value):
         return [leaf for name, inner in value.items() for leaf in _leaves(inner, f"{path}.{name}" if path else name)]
     return [(path, value)]
 
