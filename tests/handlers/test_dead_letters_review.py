@@ -12,14 +12,18 @@ import pytest
 
 from services.kernel.domain.persons import same_person
 from services.kernel.ports import Delivery
-from services.kernel.runtime.dead_letters import edits
+from services.kernel.runtime.batch import failure_of
+from services.kernel.runtime.dead_letters import acts, edits
+from services.kernel.runtime.dead_letters.choice import Chosen
 from services.kernel.runtime.dead_letters.records import Kind
+from services.kernel.runtime.decision import dead
 from services.kernel.runtime.fault import Fault
 from services.kernel.runtime.items import ATTEMPTS, FAILED_ID, REHEARSAL, REPLAYED, items_of
 from services.relay.casualties import Casualties
 from tests.handlers.bench import IDS, Bench, delivery
 from tests.handlers.dead_letter_bench import LEWIS, MOORE, Letters, letters_on
 from tests.handlers.test_batches import break_at
+from tests.handlers.test_relay_rounds import look, ripe
 from tests.rig.system import fee_outstanding, paid
 
 REQUESTED, SATISFIED = "notice.requested.v1", "obligation.satisfied.v1"
@@ -188,3 +192,45 @@ async def test_a_retry_still_under_way_is_not_done_once_an_edit_has_replaced_it(
     assert await letters.bench.value("SELECT count(*) FROM notice") == 0
     assert (await letters.drive(run)).outcomes == {"done": 1}
     assert await letters.bench.value("SELECT address FROM notice") == "new@example.org"
+
+
+# --- what is given up, and what never ends ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("source", "waits"), [("fees", ["source_blocked"]), ("unknown", ["source_blocked"])])
+async def test_giving_up_what_the_door_could_not_store_frees_no_sanction(
+    letters: Letters, source: str, waits: list[str]
+) -> None:
+    notice_id = await ripe(letters.bench)
+    [failed_id] = await letters.die({"id": "e-0", **paid("m"), "source": source}, worker="intake")
+    assert await look(letters.bench, notice_id) == ["evidence_waiting"]
+    for act in (acts.discard, acts.restore, acts.discard):
+        assert await act(letters.desk, IDS, Chosen(ids=(failed_id,)), LEWIS) == 1
+        assert await look(letters.bench, notice_id) == waits
+    assert await letters.bench.state(notice_id) == "lapsed"
+    assert await letters.bench.value("SELECT count(*) FROM raw_evidence") == 1
+
+
+async def test_what_was_given_up_and_restored_frees_its_source_once_it_is_stored(letters: Letters) -> None:
+    [failed_id] = await letters.die({"id": "e-0", **paid("m")}, worker="intake")
+    for act in (acts.discard, acts.restore):
+        await act(letters.desk, IDS, Chosen(ids=(failed_id,)), LEWIS)
+    assert (await letters.drive(await letters.begin())).outcomes == {"done": 1}
+    states = await letters.bench.column("SELECT type || ' ' || state FROM raw_evidence ORDER BY type")
+    assert states == ["obligation.satisfied.v1 waiting", "undecodable cleared"]
+
+
+async def test_a_message_that_comes_for_ever_grows_no_history_for_ever(letters: Letters) -> None:
+    [failed_id] = await letters.die(fee_outstanding("n"))
+    one = "jsonb_build_object('at', clock_timestamp(), 'error', n::text, 'stack', '')"
+    many = f"SELECT jsonb_agg({one}) FROM generate_series(1, 200) n"
+    await letters.bench.value(f"UPDATE failed_item SET history = ({many}) RETURNING 1")
+    again = await letters.bench.again(failed_id)
+    for failed in (failed_id, None):
+        failure = failure_of(replace(again, failed_id=failed), dead("once more"))
+        assert failure is not None
+        async with letters.bench.ledger.begin() as tx:
+            await tx.finish("renderer", [], [failure])
+    kept = json.loads(await letters.bench.value("SELECT history::text FROM failed_item"))
+    assert (len(kept), kept[0]["error"], kept[99]["error"], kept[-3]["error"]) == (200, "1", "100", "200")
+    assert await letters.bench.value("SELECT attempts FROM failed_item") == 9

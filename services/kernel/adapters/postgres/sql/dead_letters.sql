@@ -117,11 +117,19 @@ SELECT kind FROM hold WHERE notice_id = $1::uuid AND lifted_at IS NULL ORDER BY 
 SELECT failed_id FROM failed_item WHERE failed_id = $1::uuid FOR UPDATE;
 
 -- name: letters_discard
--- Give up what is dead or waits for a retry; it is kept, and its evidence goes on holding.
+-- Give up what is dead or waits for a retry; it is kept, and its evidence goes on holding. What the door could not store
+-- as evidence is stored now, under the item's own id, until a person clears it: giving up its work is no word about it.
 WITH met AS (
-    UPDATE failed_item SET state = 'discarded', next_at = NULL, changed_at = clock_timestamp()
+    UPDATE failed_item SET state = 'discarded', next_at = NULL, changed_at = clock_timestamp(),
+        evidence_id = CASE WHEN worker = 'intake' AND type <> 'mark.sent.v1' THEN coalesce(evidence_id, failed_id)
+                           ELSE evidence_id END
     WHERE failed_id IN (SELECT f.failed_id FROM {{letter_tables}} WHERE {{chosen}}) AND state IN ('dead', 'retry')
-    RETURNING failed_id, evidence_id),
+    RETURNING failed_id, evidence_id, source, content_type, headers, body, created_at),
+stored AS (
+    INSERT INTO raw_evidence (evidence_id, door, source, type, received_at, content_type, headers, body, state, outcome, looked_at)
+    SELECT m.evidence_id, 'amqp', nullif(m.source, 'unknown'), 'undecodable', legal_now() - (clock_timestamp() - m.created_at),
+           m.content_type, m.headers, m.body, 'dead', 'its work was given up', clock_timestamp()
+    FROM met m WHERE m.evidence_id = m.failed_id ON CONFLICT (evidence_id) DO NOTHING),
 held AS (
     UPDATE raw_evidence SET state = 'dead', outcome = 'its work was given up', looked_at = clock_timestamp()
     FROM met WHERE raw_evidence.evidence_id = met.evidence_id AND raw_evidence.state = 'retrying')

@@ -10,6 +10,10 @@ WHERE p.consumer = $1::text;
 INSERT INTO processed (consumer, source, event_id, subject, outcome)
 SELECT $1::text, * FROM unnest($2::text[], $3::text[], $4::uuid[], $5::text[]) ON CONFLICT DO NOTHING;
 
+-- fragment: history_kept
+-- The history with room for one more: the first hundred failures, and the last.
+CASE WHEN jsonb_array_length(failed_item.history) < 200 THEN failed_item.history ELSE failed_item.history - 100 END;
+
 -- name: failed_upsert
 -- Items that failed: a first failure, or one more of the same item.
 INSERT INTO failed_item (failed_id, worker, state, source, event_id, type, subject, notice_id, evidence_id, routing_key,
@@ -25,14 +29,14 @@ FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid
 ON CONFLICT (event_id, subject, source, worker) DO UPDATE SET
     state = excluded.state, reason = excluded.reason, attempts = failed_item.attempts + 1,
     notice_id = coalesce(excluded.notice_id, failed_item.notice_id),
-    history = failed_item.history || excluded.history, next_at = excluded.next_at, changed_at = clock_timestamp()
+    history = ({{history_kept}}) || excluded.history, next_at = excluded.next_at, changed_at = clock_timestamp()
 WHERE failed_item.state IN ('retry', 'dead', 'replaying');
 
 -- name: failed_again
 -- A retried or replayed item failed once more; its row keeps the whole history.
 UPDATE failed_item SET state = CASE WHEN u.next_after IS NULL THEN 'dead' ELSE 'retry' END, reason = u.reason,
     attempts = attempts + 1, begun = 0, notice_id = coalesce(u.notice_id, failed_item.notice_id),
-    history = history || jsonb_build_array(jsonb_build_object('at', clock_timestamp(), 'error', u.error, 'stack', u.stack)),
+    history = ({{history_kept}}) || jsonb_build_array(jsonb_build_object('at', clock_timestamp(), 'error', u.error, 'stack', u.stack)),
     next_at = clock_timestamp() + make_interval(secs => u.next_after), changed_at = clock_timestamp()
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[])
      AS u(failed_id, notice_id, reason, error, stack, next_after)
