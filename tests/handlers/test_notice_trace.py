@@ -76,6 +76,20 @@ async def test_what_was_rolled_back_made_no_span(bench: Bench) -> None:
     assert exporter.get_finished_spans() == ()
 
 
+async def test_a_type_of_a_senders_own_is_in_no_span(bench: Bench) -> None:
+    """Whoever may send may call a message anything; what it is called is no name of a span."""
+    tracer, exporter = in_memory("bench")
+    trace_with(tracer)
+    try:
+        own = {"source": "fees", "type": "Canary Smith", "traceparent": THEIRS, "data": {}}
+        await bench.run(bench.renderer, [item(own)])
+    finally:
+        trace_with(None)
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "process unknown"
+    assert "Canary" not in span.to_json()
+
+
 async def decided(bench: Bench, one: Item) -> Decision:
     async with bench.ledger.begin() as tx:
         (made,) = await bench.renderer.decide(tx, [one])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
+from schemas.catalogue import CATALOGUE
 from services.kernel.domain.changes import Change, NoticeInserted, NoticeSaved
 from services.kernel.domain.notice import Notice
 from services.kernel.domain.outcome import DeadLetter, Done, Outcome, Refused
@@ -80,9 +81,10 @@ def _process(
     fault: str = "",
 ) -> Span:  # fmt: skip
     context, parent, links = place
+    kind = item.type if item.type in CATALOGUE else "unknown"  # a sender may call it anything, also by a name
     attributes = messaging("process", f"duly.{consumer}") | {
         "messaging.message.id": item.key.event_id,
-        "cloudevents.event_type": item.type,
+        "cloudevents.event_type": kind,
         "duly.outcome": "failed" if outcome is None else _name(outcome),
         "duly.attempt": item.attempts + 1,
     }
@@ -93,7 +95,7 @@ def _process(
     around = (open_now.around,) if open_now.around else ()
     now = time.time_ns()
     return Span(
-        f"process {item.type}", "consumer", context, parent, open_now.began, now, attributes, (*links, *around), fault
+        f"process {kind}", "consumer", context, parent, open_now.began, now, attributes, (*links, *around), fault
     )
 
 
