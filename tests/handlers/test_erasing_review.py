@@ -167,3 +167,20 @@ async def test_what_upstream_said_does_not_stay_in_the_outbox_that_carried_it(
     await eraser.round()
     assert await bench.column("SELECT outbox_id FROM outbox WHERE erased_at IS NOT NULL") == [gone]
     assert await bench.value("SELECT body FROM outbox WHERE outbox_id = $1", gone) == b""
+
+
+async def test_a_legal_hold_keeps_reports_that_name_only_its_address(bench: Bench, eraser: Eraser) -> None:
+    notice_id = await ended(bench)
+    address = await bench.value("SELECT lower(address) FROM notice WHERE notice_id = $1", notice_id)
+    for named in ([address, "mailer@elsewhere.example"], ["stranger@elsewhere.example"], []):
+        await bench.value(EVIDENCE, uuid4(), "mail", None, "t", "message/rfc822", b"x", "cleared", None)
+        await bench.value("UPDATE raw_evidence SET addresses = $1, source_ref = 'set' WHERE source_ref IS NULL "
+                          "RETURNING 1", named)  # fmt: skip
+    await bench.value(
+        "INSERT INTO legal_hold SELECT gen_random_uuid(), NULL, NULL, NULL, business_id, 'r', 'A', legal_now() "
+        "FROM notice WHERE notice_id = $1 RETURNING 1", notice_id,
+    )  # fmt: skip
+    await bench.advance(days=SIX_YEARS)
+    await eraser.round()
+    kept = await bench.column("SELECT addresses FROM raw_evidence WHERE erased_at IS NULL")
+    assert kept == [[address, "mailer@elsewhere.example"]]

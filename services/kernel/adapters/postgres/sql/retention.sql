@@ -173,14 +173,16 @@ WHERE failed_id = ANY ($1::uuid[]) AND state <> 'proposed' AND erased_at IS NULL
 
 -- name: nameless_evidence
 -- Settled evidence that names no notice that there is, older than so many days; not while a legal hold is on a notice of its address.
+WITH held AS MATERIALIZED ( -- looked up, not compared one by one: a business may have thousands of notices
+    SELECT lower(n.address) AS address FROM legal_hold l JOIN notice n ON n.notice_id = l.notice_id
+        OR (n.regime = l.regime AND n.matter = l.matter) OR n.business_id = l.business_id
+    WHERE l.lifted_at IS NULL)
 SELECT evidence_id, notice_id, content_type, headers::text AS headers,
        CASE WHEN door IN ('amqp', 'http') THEN body ELSE '' END AS body FROM raw_evidence r
 WHERE r.erased_at IS NULL AND r.state IN ('processed', 'refused', 'cleared')
   AND NOT EXISTS (SELECT FROM notice n WHERE n.notice_id = r.notice_id)
   AND r.received_at < legal_now() - make_interval(days => $2::integer)
-  AND NOT EXISTS (SELECT FROM legal_hold l JOIN notice n ON n.notice_id = l.notice_id
-                      OR (n.regime = l.regime AND n.matter = l.matter) OR n.business_id = l.business_id
-                  WHERE l.lifted_at IS NULL AND lower(n.address) = ANY (r.addresses))
+  AND NOT EXISTS (SELECT FROM unnest(r.addresses) AS a(address) WHERE a.address IN (SELECT h.address FROM held h))
 ORDER BY r.received_at LIMIT $1::integer FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: erase_nameless_callbacks
