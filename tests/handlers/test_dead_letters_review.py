@@ -234,3 +234,22 @@ async def test_a_message_that_comes_for_ever_grows_no_history_for_ever(letters: 
     kept = json.loads(await letters.bench.value("SELECT history::text FROM failed_item"))
     assert (len(kept), kept[0]["error"], kept[99]["error"], kept[-3]["error"]) == (200, "1", "100", "200")
     assert await letters.bench.value("SELECT attempts FROM failed_item") == 9
+
+
+@pytest.mark.parametrize("closed", ["discarded", "resolved"])
+async def test_what_comes_anew_after_it_was_given_up_and_fails_is_kept(
+    letters: Letters, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    event = request_of()
+    [failed_id] = await letters.die(event)
+    erased = "UPDATE failed_item SET state = $1, body = '', erased_at = now(), body_sha256 = '\\x00' RETURNING 1"
+    await letters.bench.value(erased, closed)
+    body = json.dumps(event).encode()
+    with monkeypatch.context() as broken:
+        break_at(broken, "n", RuntimeError())
+        await letters.work([delivery(body, REQUESTED)])
+    assert await letters.state(failed_id) == "retry"
+    assert await letters.bench.value("SELECT body FROM failed_item WHERE erased_at IS NULL") == body
+    await letters.bench.run(letters.bench.renderer, [await letters.bench.again(failed_id)])
+    assert await letters.bench.value("SELECT count(*) FROM notice") == 1
+    assert await letters.state(failed_id) == "resolved"

@@ -14,8 +14,13 @@ SELECT $1::text, * FROM unnest($2::text[], $3::text[], $4::uuid[], $5::text[]) O
 -- The history with room for one more: the first hundred failures, and the last.
 CASE WHEN jsonb_array_length(failed_item.history) < 200 THEN failed_item.history ELSE failed_item.history - 100 END;
 
+-- fragment: is_over
+-- Whether nothing was to come of a failed item any more.
+failed_item.state IN ('resolved', 'discarded');
+
 -- name: failed_upsert
--- Items that failed: a first failure, or one more of the same item.
+-- Items that failed: a first failure, or one more of the same item. One that was over, as a person had given it up or as it
+-- was refused to a stranger, begins anew with what came now: whatever is acknowledged is kept.
 INSERT INTO failed_item (failed_id, worker, state, source, event_id, type, subject, notice_id, evidence_id, routing_key,
                          content_type, headers, body, reason, attempts, history, next_at, created_at, changed_at, notice_type)
 SELECT u.failed_id, $1::text, CASE WHEN u.next_after IS NULL THEN 'dead' ELSE 'retry' END, u.source, u.event_id, u.type,
@@ -29,8 +34,13 @@ FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid
 ON CONFLICT (event_id, subject, source, worker) DO UPDATE SET
     state = excluded.state, reason = excluded.reason, attempts = failed_item.attempts + 1,
     notice_id = coalesce(excluded.notice_id, failed_item.notice_id),
-    history = ({{history_kept}}) || excluded.history, next_at = excluded.next_at, changed_at = clock_timestamp()
-WHERE failed_item.state IN ('retry', 'dead', 'replaying');
+    history = ({{history_kept}}) || excluded.history, next_at = excluded.next_at, changed_at = clock_timestamp(),
+    evidence_id = CASE WHEN {{is_over}} THEN excluded.evidence_id ELSE failed_item.evidence_id END,
+    content_type = CASE WHEN {{is_over}} THEN excluded.content_type ELSE failed_item.content_type END,
+    headers = CASE WHEN {{is_over}} THEN excluded.headers ELSE failed_item.headers END,
+    body = CASE WHEN {{is_over}} THEN excluded.body ELSE failed_item.body END,
+    begun = CASE WHEN {{is_over}} THEN 0 ELSE failed_item.begun END,
+    erased_at = NULL, body_sha256 = NULL;
 
 -- name: failed_again
 -- A retried or replayed item failed once more; its row keeps the whole history.
