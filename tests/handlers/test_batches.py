@@ -65,6 +65,30 @@ async def test_a_failing_batch_is_halved_to_the_item_at_fault_and_its_neighbours
     assert await bench.value("SELECT count(*) FROM processed") == 7
 
 
+@pytest.mark.parametrize("error", [TimeoutError(), FileNotFoundError("a text"), ConnectionResetError()])
+async def test_an_items_own_time_out_or_missing_file_is_not_taken_for_a_database_that_is_away(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    break_at(monkeypatch, "n1", error)
+    await bench.run(bench.renderer, [item(fee_outstanding(f"n{number}")) for number in range(3)])
+    assert await bench.column("SELECT source_ref FROM notice ORDER BY 1") == ["n0", "n2"]
+    assert (await bench.value("SELECT reason FROM failed_item")).startswith(f"{type(error).__name__} at ")
+
+
+async def test_a_value_that_no_column_takes_is_its_items_fault(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Renderer.decide
+
+    async def decide(self: Renderer, tx, items):  # noqa: ANN001, ANN202 -- as the original
+        if any(each.data.source_ref == "n1" for each in items):
+            await tx.claim_due(2**40)
+        return await whole(self, tx, items)
+
+    monkeypatch.setattr(Renderer, "decide", decide)
+    await bench.run(bench.renderer, [item(fee_outstanding(f"n{number}")) for number in range(3)])
+    assert await bench.column("SELECT source_ref FROM notice ORDER BY 1") == ["n0", "n2"]
+    assert (await bench.value("SELECT reason FROM failed_item")).startswith("DataError at ")
+
+
 async def test_an_item_that_fails_is_tried_by_its_schedule_and_is_then_dead_with_its_history(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from traceback import walk_tb
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
@@ -33,12 +34,16 @@ _AWAY = (
     asyncpg.DiskFullError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+_CONFIGURATION = asyncpg.exceptions.ClientConfigurationError
 _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
 
 
 @asynccontextmanager
 async def in_our_words(what: str = "the database") -> AsyncIterator[None]:
     """Turn the driver's faults into the port's.
+
+    What the work within the block raises itself is left as it is: an item's own time-out, taken for the database's, would
+    be waited for again and again.
 
     Raises:
         LedgerUnavailable: the database is away; the driver's fault is the cause.
@@ -53,7 +58,16 @@ async def in_our_words(what: str = "the database") -> AsyncIterator[None]:
     except _AGAIN as fault:
         raise LedgerRerun(type(fault).__name__) from fault
     except _AWAY as fault:
+        if not _is_drivers(fault) or (isinstance(fault, ValueError) and not isinstance(fault, _CONFIGURATION)):
+            raise  # the work's own fault, or a value that no column takes
         raise LedgerUnavailable(f"{what} is away: {type(fault).__name__}") from fault
+
+
+def _is_drivers(fault: BaseException) -> bool:
+    """Whether the driver had a part in it."""
+    return any(
+        str(frame.f_globals.get("__name__", "")).startswith("asyncpg.") for frame, _ in walk_tb(fault.__traceback__)
+    )
 
 
 def place(url: str) -> str:
