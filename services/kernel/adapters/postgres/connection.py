@@ -42,8 +42,8 @@ _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.Loc
 async def in_our_words(what: str = "the database") -> AsyncIterator[None]:
     """Turn the driver's faults into the port's.
 
-    What the work within the block raises itself is left as it is: an item's own time-out, taken for the database's, would
-    be waited for again and again.
+    What the work within the block raises itself is left as it is: an item's own time-out, taken for the
+    database's, would be waited for again and again.
 
     Raises:
         LedgerUnavailable: the database is away; the driver's fault is the cause.
