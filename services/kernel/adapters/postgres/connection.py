@@ -58,16 +58,17 @@ async def in_our_words(what: str = "the database") -> AsyncIterator[None]:
     except _AGAIN as fault:
         raise LedgerRerun(type(fault).__name__) from fault
     except _AWAY as fault:
-        if not _is_drivers(fault) or (isinstance(fault, ValueError) and not isinstance(fault, _CONFIGURATION)):
-            raise  # the work's own fault, or a value that no column takes
+        if not _is_away(fault):
+            raise
         raise LedgerUnavailable(f"{what} is away: {type(fault).__name__}") from fault
 
 
-def _is_drivers(fault: BaseException) -> bool:
-    """Whether the driver had a part in it."""
-    return any(
-        str(frame.f_globals.get("__name__", "")).startswith("asyncpg.") for frame, _ in walk_tb(fault.__traceback__)
-    )
+def _is_away(fault: BaseException) -> bool:
+    """Whether it is the driver's fault, and neither the work's own nor a value that no column takes."""
+    if isinstance(fault, ValueError) and not isinstance(fault, _CONFIGURATION):
+        return False
+    modules = (str(frame.f_globals.get("__name__", "")) for frame, _ in walk_tb(fault.__traceback__))
+    return any(module.startswith("asyncpg.") for module in modules)
 
 
 def place(url: str) -> str:
