@@ -10,8 +10,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.console.dead_letters_choice import _chosen
-from services.console.visit import Problem
 from services.kernel.domain.persons import same_person
 from services.kernel.ports import Delivery
 from services.kernel.runtime.batch import failure_of
@@ -255,9 +253,3 @@ async def test_what_comes_anew_after_it_was_given_up_and_fails_is_kept(
     await letters.bench.run(letters.bench.renderer, [await letters.bench.again(failed_id)])
     assert await letters.bench.value("SELECT count(*) FROM notice") == 1
     assert await letters.state(failed_id) == "resolved"
-
-
-@pytest.mark.parametrize("name", ["text", "cause", "template", "worker", "type"])
-def test_a_choice_that_the_database_cannot_hold_is_none_that_there_is(name: str) -> None:
-    with pytest.raises(Problem):
-        _chosen(lambda asked: ["a\x00"] if asked == name else [], "dead")
