@@ -120,7 +120,7 @@ def _poison(bytes_that_kill: bytes) -> None:
     """From here on, this process dies as soon as it is to work on a message that has these bytes in it."""
     from services.kernel.runtime import batch  # noqa: PLC0415 -- as above
 
-    decide = batch._decide
+    decide = batch.decide
 
     async def dying(handler: Any, tx: Any, items: Any) -> Any:
         if any(bytes_that_kill in item.delivery.body for item in items):
@@ -128,7 +128,7 @@ def _poison(bytes_that_kill: bytes) -> None:
         return await decide(handler, tx, items)
 
     if bytes_that_kill:
-        batch._decide = dying
+        batch.decide = dying
 
 
 def _live(module: ModuleType, request: dict[str, Any]) -> NoReturn:
