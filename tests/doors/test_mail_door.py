@@ -355,11 +355,11 @@ async def test_a_door_that_closes_says_goodbye_but_ends_the_mail_in_hand(open_ho
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """Everything that is logged, also by libraries."""
-    kept, level = logging.root.handlers[:], logging.root.level
+    kept, level, before = logging.root.handlers[:], logging.root.level, structlog.get_config()
     stream = io.StringIO()
     configure("callbacks", "debug", stream)
     yield stream
-    structlog.reset_defaults()
+    structlog.configure(**before)
     logging.root.handlers[:] = kept
     logging.root.setLevel(level)
 
