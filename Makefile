@@ -44,7 +44,7 @@ check: $(STAMP) ## Lint, format, types, import contracts, schema drift, fast tes
 	$(BIN)/python -m schemas.generate --check
 	$(BIN)/pytest -q -m "not slow" $(FAST)
 
-check-deploy: var/deploy/.installed ## Judge image, compose file and chart with their own tools
+check-deploy: $(STAMP) var/deploy/.installed ## Judge image, compose file, chart and alert rules; start workers in a bare Debian
 	@PYTHON='$(PYTHON)' var/deploy/bin/python deploy/check.py
 
 bench: $(STAMP) ## Measure notices a second, the doors, the classifier, dead letters; writes var/bench/*.json

@@ -26,8 +26,8 @@ def go_on(scope: Scope) -> None:
 class Traced:
     """An application whose answers are spans, while this process is traced.
 
-    The trace of a partner goes on here, once the door knows who calls (`go_on`). The trace that a stranger names is linked
-    only, so that nobody outside decides what is recorded, or writes into a trace of ours.
+    The trace of a partner goes on here, once the door knows who calls (`go_on`). The trace that a stranger names is only
+    linked, so that nobody outside decides what is recorded, or writes into a trace of ours.
     """
 
     def __init__(self, app: ASGIApp, door: str) -> None:
