@@ -26,7 +26,7 @@ def go_on(scope: Scope) -> None:
 class Traced:
     """An application whose answers are spans, while this process is traced.
 
-    The trace of a partner goes on here, once the door knows who calls (`go_on`). The trace that a stranger names is only
+    A partner's trace goes on here, once the door knows who calls (`go_on`). The trace that a stranger names is only
     linked, so that nobody outside decides what is recorded, or writes into a trace of ours.
     """
 
