@@ -13,7 +13,7 @@ from services.console.roles import Act
 from services.console.visit import Page, Pages, Problem, Visit
 from services.kernel.ledger.desk import Row
 from services.kernel.runtime.desk import Word, clear_evidence
-from services.kernel.runtime.desk_evidence import REPORTS, SETTLED, match_evidence
+from services.kernel.runtime.desk_evidence import FOR_PERSONS, REPORTS, SETTLED, match_evidence
 from services.kernel.runtime.fault import Fault
 
 MOST = 200
@@ -50,7 +50,7 @@ async def piece(visit: Visit) -> Response:
 
 
 def _is_matched_by_hand(row: Row) -> bool:
-    return row["state"] not in SETTLED and row["door"] in REPORTS and row["type"] != "undecodable"
+    return row["state"] in FOR_PERSONS and row["door"] in REPORTS and row["type"] != "undecodable"
 
 
 async def _row(desk: ConsoleDesk, evidence_id: UUID) -> Row:
@@ -66,6 +66,9 @@ async def body(visit: Visit) -> Response:
     async with visit.desk() as desk:
         row = await _row(desk, evidence_id)
         text = readable(await desk.evidence_body(evidence_id, SHOWN))
+    if row["notice_id"] is not None:
+        notice_id = UUID(str(row["notice_id"]))
+        await visit.note(Act.READ_MESSAGE, notice_id=notice_id, detail=f"the body of evidence {evidence_id}")
     return visit.write("decisions/evidence_body.html", row=row, text=text, shown=SHOWN)
 
 

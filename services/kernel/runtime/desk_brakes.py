@@ -72,7 +72,7 @@ class BrakeFacts(Protocol):
         """A batch, locked."""
 
     async def sample_standing(self, batch_id: UUID) -> SampleStanding:
-        """How its sample stands."""
+        """How its sample stands; what was judged before the switch was last thrown counts no more."""
 
     async def keep_judgement(self, batch_id: UUID, number: int, verdict: Verdict, said: Word) -> bool:
         """A judgement of a sampled item; False if the batch has no such item, or it is not in the sample."""
@@ -149,9 +149,9 @@ async def release_batch(desk: BrakeDesk, batch_id: UUID, said: Word) -> BatchDon
     """
     async with desk.begin() as tx:
         batch = await _open(tx, batch_id)
-        _all_right(await tx.sample_standing(batch_id))
         await tx.lock_batch_waits(batch_id)
         await tx.lock_brake(batch.kind)
+        _all_right(await tx.sample_standing(batch_id))  # under the brake's lock: the switch is not thrown meanwhile
         count = await tx.say_of_batch(batch_id, "release", said)
         await tx.end_batch(batch_id, "released", said)
     return BatchDone(batch_id, batch.kind, count)

@@ -28,6 +28,8 @@ from services.kernel.runtime.desk import Desk, Word, locked, refusal
 from services.kernel.runtime.effects import Writing
 
 SETTLED = frozenset({"processed", "refused", "cleared"})
+FOR_PERSONS = frozenset({"parked", "dead"})
+"""Where the workers have come to an end with it: until then it may turn out to prove non-delivery by itself."""
 REPORTS = frozenset({"mail", "callback"})
 """The doors through which the mail system speaks."""
 
@@ -36,8 +38,8 @@ async def match_evidence(desk: Desk, ids: Ids, evidence_id: UUID, notice_id: UUI
     """Say that a report is about this notice; returns the hold that was placed, None where nothing is left to hold.
 
     Raises:
-        Fault: there is no such evidence or notice, it is dealt with already, it is no report of the mail system, or no
-            mail of that notice has left yet.
+        Fault: there is no such evidence or notice, it is dealt with already or still being judged, it is no report
+            of the mail system, or no mail of that notice has left yet.
     """
     async with desk.begin() as tx:
         found = (await tx.evidence([evidence_id])).get(evidence_id)
@@ -58,6 +60,8 @@ def _fits(evidence_id: UUID, found: RawEvidence | None) -> None:
         raise refusal(f"there is no evidence {evidence_id}", "duly evidence list shows what is open")
     if found.state in SETTLED:
         raise refusal(f"this evidence is {found.state} already")
+    if found.state not in FOR_PERSONS:
+        raise refusal(f"this evidence is {found.state}: what it proves is judged before anybody says what it means")
     if found.door not in REPORTS or found.type == "undecodable":
         raise refusal(
             "only a report of the mail system is matched by hand", "clear it, or have its sender send it again"

@@ -27,6 +27,12 @@ SELECT notice_id FROM gate_wait WHERE waiting_for && ARRAY[$1::text] ORDER BY no
 SELECT change_id, kind, change, cap_per_hour, changed_by, changed_at, reason FROM brake_change
 WHERE $1::text IS NULL OR kind = $1 ORDER BY change_id DESC LIMIT $2::integer;
 
+-- fragment: judgement_counts
+-- The judgements of one case that count: those since the switch of its kind was last thrown while its batch was open.
+j.batch_id = i.batch_id AND j.number = i.number AND j.judged_at > coalesce(
+    (SELECT max(c.changed_at) FROM brake_batch o JOIN brake_change c ON c.kind = o.kind AND c.change = 'stopped'
+     WHERE o.batch_id = i.batch_id AND (o.decided_at IS NULL OR c.changed_at < o.decided_at)), '-infinity');
+
 -- name: desk_batch_find
 -- Brake batches by id or by the end of their id.
 SELECT batch_id FROM brake_batch
@@ -59,7 +65,7 @@ SELECT batch_id, kind, state, total, decided_by FROM brake_batch WHERE batch_id 
 -- name: desk_batch_standing
 -- The sample of a batch with the judgement that counts.
 SELECT i.number, j.verdict FROM brake_batch_item i
-LEFT JOIN LATERAL (SELECT verdict FROM brake_judgement j WHERE j.batch_id = i.batch_id AND j.number = i.number
+LEFT JOIN LATERAL (SELECT verdict FROM brake_judgement j WHERE {{judgement_counts}}
                    ORDER BY j.judgement_id DESC LIMIT 1) AS j ON true
 WHERE i.batch_id = $1::uuid AND i.sampled ORDER BY i.number;
 
@@ -108,7 +114,7 @@ FROM (SELECT * FROM brake_batch x WHERE ($1::uuid IS NULL OR x.batch_id = $1) AN
       ORDER BY (x.state = 'open') DESC, x.batch_id DESC LIMIT $3::integer) AS b
 JOIN brake_batch_item i ON i.batch_id = b.batch_id
 JOIN sanction s ON s.sanction_id = i.sanction_id
-LEFT JOIN LATERAL (SELECT verdict FROM brake_judgement j WHERE i.sampled AND j.batch_id = i.batch_id AND j.number = i.number
+LEFT JOIN LATERAL (SELECT verdict FROM brake_judgement j WHERE i.sampled AND {{judgement_counts}}
                    ORDER BY j.judgement_id DESC LIMIT 1) AS j ON true
 GROUP BY b.batch_id, b.kind, b.state, b.total, b.made_by, b.made_at, b.made_reason, b.decided_by, b.decided_at, b.decided_reason
 ORDER BY (b.state = 'open') DESC, b.batch_id DESC;
@@ -122,7 +128,7 @@ FROM brake_batch_item i JOIN sanction s ON s.sanction_id = i.sanction_id JOIN no
 LEFT JOIN gate_wait w ON w.notice_id = i.notice_id AND s.state = 'proposed'
 LEFT JOIN sanction_word v ON v.sanction_id = i.sanction_id
 LEFT JOIN LATERAL (SELECT verdict, judged_by, judged_at, note FROM brake_judgement j
-                   WHERE i.sampled AND j.batch_id = i.batch_id AND j.number = i.number
+                   WHERE i.sampled AND {{judgement_counts}}
                    ORDER BY j.judgement_id DESC LIMIT 1) AS j ON true
 WHERE i.batch_id = $1::uuid AND (i.sampled OR NOT $2::boolean) AND i.number > $3::integer
 ORDER BY i.number LIMIT $4::integer;
