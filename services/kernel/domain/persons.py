@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 _LONGEST = 200
 """As `schemas.messages.fields.Person` has it."""
-_SIGNED = re.compile(r".* \[(?P<person>[^\[\]]+)\]\Z", re.DOTALL)
 
 
 def signature(name: str, person: str) -> str:
-    """The name with the stable id, as in `Ann Price [a7c1]`; a long name is cut, the id never."""
-    room = _LONGEST - len(person) - 3
-    return f"{name[: max(room, 0)].strip()} [{person}]" if room > 0 else person
+    """The name with the stable id, as in `Ann Price [a7c1]`; a long name is cut, the id never.
+
+    Brackets in a name become round, so that none passes for an id.
+    """
+    room, plain = _LONGEST - len(person) - 3, name.replace("[", "(").replace("]", ")")
+    return f"{plain[: max(room, 0)].strip()} [{person}]" if room > 0 else person
 
 
 def same_person(one: str, other: str) -> bool:
@@ -22,18 +23,29 @@ def same_person(one: str, other: str) -> bool:
     Names change and are shared: whoever signs in under another name is still themself. Where only one has an id, the
     other may be it as well as the name: rather one person than two.
     """
-    first, second = _SIGNED.match(one), _SIGNED.match(other)
+    first, second = _ids(one), _ids(other)
     if first and second:
-        return first["person"] == second["person"]
+        return not first.isdisjoint(second)
     said, also = _said(one), _said(other)
     return not said or not also or not said.isdisjoint(also)
 
 
+def _ids(signed: str) -> set[str]:
+    """What may be the id of a signature, nothing where it has none.
+
+    An id may have brackets of its own, and a name typed at a command line as well: it may follow the first or the last.
+    """
+    whole = f" {signed.strip()}"
+    if " [" not in whole or not whole.endswith("]"):
+        return set()
+    return {_plain(part) for part in (whole.partition(" [")[2][:-1], whole.rpartition(" [")[2][:-1])}
+
+
 def _said(signed: str) -> set[str]:
     """The name, and the id if there is one, whatever their case, spaces, form and marks that nobody sees."""
-    found = _SIGNED.match(signed)
-    parts = (signed,) if found is None else (signed.rpartition(" [")[0], found["person"])
-    return {plain for part in parts if (plain := _plain(part))}
+    ids = _ids(signed)
+    name = signed.partition(" [")[0] if ids else signed
+    return {plain for plain in (_plain(name), *ids) if plain}
 
 
 def _plain(text: str) -> str:
