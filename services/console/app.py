@@ -8,7 +8,6 @@ forget it. Settings: `services/console/settings.py`; who may do what: `services/
 from __future__ import annotations
 
 from http import HTTPStatus
-from uuid import UUID
 
 from starlette.types import ASGIApp
 
@@ -80,9 +79,11 @@ async def admit(visit: Visit, page: AnyPage[Visit]) -> None:
         raise Problem(HTTPStatus.NOT_FOUND, "not_found")
     if visit.request.method == "POST":
         await _take_form(visit, act)
-    elif visit.site.refreshed.is_same_look(visit.person, visit.request):
-        return
-    await _note(visit, act, "", allowed=True)
+    else:
+        visit.is_same_look = visit.site.refreshed.is_same_look(visit.person, visit.request)
+    if not visit.is_same_look:
+        await _note(visit, act, "", allowed=True)
+    visit.act = act
 
 
 async def _take_form(visit: Visit, act: Act) -> None:
@@ -99,11 +100,4 @@ async def _take_form(visit: Visit, act: Act) -> None:
 async def _note(visit: Visit, act: Act, said: str, *, allowed: bool) -> None:
     url = visit.request.url
     asked = f"{visit.request.method} {url.path.replace(_NUL, '%00')}{'?' * bool(url.query)}{url.query}"
-    await visit.note(act, allowed=allowed, notice_id=_notice(visit), detail=said + asked)
-
-
-def _notice(visit: Visit) -> UUID | None:
-    try:
-        return UUID(visit.request.path_params.get("notice_id", ""))
-    except ValueError:
-        return None
+    await visit.note(act, allowed=allowed, notice_id=visit.named_notice, detail=said + asked)

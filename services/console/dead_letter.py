@@ -7,6 +7,7 @@ from starlette.responses import Response
 from services.console.dead_letters import HOME
 from services.console.dead_letters_choice import pairs
 from services.console.roles import Act
+from services.console.shown import visible
 from services.console.visit import Page, Pages, Problem, Visit
 from services.kernel.runtime.dead_letters import acts
 from services.kernel.runtime.dead_letters.choice import OPEN, Chosen
@@ -21,14 +22,14 @@ async def shown(visit: Visit) -> Response:
         whole = await desk.letter_whole(failed_id)
     if whole is None:
         raise Problem(404, "not_found")
-    if visit.may(Act.READ_MESSAGE):
+    if visit.may(Act.READ_MESSAGE) and not visit.is_same_look:
         await visit.note(Act.READ_MESSAGE, notice_id=whole.letter.notice_id, detail=f"dead letter {failed_id}")
     if whole.letter.state == "replaying":
         visit.live(2)
     return visit.write(
         "dead_letters/letter.html",
         whole=whole, letter=whole.letter, is_open=whole.letter.state in OPEN,
-        fields=pairs(Chosen(ids=(failed_id,))), per_second=f"{PER_SECOND:g}",
+        visible=visible, fields=pairs(Chosen(ids=(failed_id,))), per_second=f"{PER_SECOND:g}",
     )  # fmt: skip
 
 
@@ -40,7 +41,7 @@ async def note(visit: Visit) -> Response:
         async with visit.desk() as desk:
             await acts.note(desk, visit.site.ids, failed_id, visit.word())
     except Fault as fault:
-        return visit.refused(back, fault)
+        return await visit.refused(back, fault)
     return visit.done(back, "The note is kept.")
 
 

@@ -12,6 +12,7 @@ from schemas.catalogue import CATALOGUE
 from services.console.dead_letters import HOME
 from services.console.dead_letters_runs import RUNS
 from services.console.roles import Act
+from services.console.shown import visible
 from services.console.visit import Page, Pages, Problem, Visit
 from services.kernel.domain.persons import same_person
 from services.kernel.runtime.dead_letters import edits
@@ -45,11 +46,12 @@ async def propose(visit: Visit) -> Response:
     whole = await _whole(visit)
     text, raw = visit.fields.raw("body"), bool(visit.fields.get("raw"))
     typed = {field.path: visit.fields.raw(_FIELD + field.path) for field in fields_of(whole) if not field.locked}
-    body = text.encode() if visit.fields.get("whole") else _mended(whole, typed)
+    body = text.encode() if visit.fields.get("whole") or not typed else _mended(whole, typed)
     try:
         async with visit.desk() as desk:
             edit = await edits.propose(desk, visit.site.ids, whole.letter.failed_id, body, visit.word(), raw=raw)
     except Fault as fault:
+        await visit.note_refusal(fault)
         return _form(visit, whole, typed, text, (("body" if text else "reason", fault.what),), 422)
     return visit.done(f"{EDITS}/{edit.edit_id}", "The edit is proposed. Another person approves it.")
 
@@ -138,14 +140,14 @@ async def proposal(visit: Visit) -> Response:
     return visit.write(
         "dead_letters/proposal.html",
         edit=edit, letter=whole.letter, whole=whole, is_own=same_person(edit.proposed_by, visit.by),
-        changes=edits.diff(edit.body_before, edit.body, whole.letter.type), lines=_lines(edit),
+        changes=edits.diff(edit.body_before, edit.body, whole.letter.type), lines=_lines(edit), visible=visible,
     )  # fmt: skip
 
 
 def _lines(edit: Edit) -> list[tuple[str, str]]:
     """The lines that differ, each with what became of it: gone, new, or there before and after."""
     kinds = {"-": "gone", "+": "new", " ": "same"}
-    before, after = _pretty(edit.body_before).splitlines(), _pretty(edit.body).splitlines()
+    before, after = (visible(_pretty(body)).split("\n") for body in (edit.body_before, edit.body))
     found = list(unified_diff(before, after, n=3, lineterm=""))[2:]
     return [(kinds.get(line[:1], "place"), line[1:] if line[:1] in kinds else line) for line in found[:_LINES]]
 
@@ -157,7 +159,7 @@ async def approve(visit: Visit) -> Response:
         async with visit.desk() as desk:
             run = await edits.approve(desk, visit.site.ids, visit.id("edit_id"), visit.word())
     except Fault as fault:
-        return visit.refused(back, fault)
+        return await visit.refused(back, fault)
     return visit.done(f"{RUNS}/{run.run_id}", "The message is replaced, and replayed.")
 
 
@@ -168,7 +170,7 @@ async def reject(visit: Visit) -> Response:
         async with visit.desk() as desk:
             await edits.reject(desk, visit.site.ids, visit.id("edit_id"), visit.word())
     except Fault as fault:
-        return visit.refused(back, fault)
+        return await visit.refused(back, fault)
     return visit.done(back, "The edit is rejected; the message stays as it is.", "wait")
 
 

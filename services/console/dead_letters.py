@@ -10,7 +10,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from schemas.catalogue import CATALOGUE
-from services.console.dead_letters_choice import SPANS, address, asked, pairs, sent
+from services.console.dead_letters_choice import SPANS, address, asked, instant_of, pairs, sent
 from services.console.ports import ConsoleDesk
 from services.console.roles import Act
 from services.console.visit import Page, Pages, Problem, Visit
@@ -31,7 +31,9 @@ _A_PAGE = 50
 _A_LOOK = 8
 """Of a choice, so many are shown to be recognised."""
 _GROUPS = 60
-_LIVE = 10
+_LIVE, _LIVE_AT_NIGHT = 10, 60
+_A_NIGHT = 10_000
+"""From so many on the groups cost the database half a second: then they are fetched again less often."""
 
 
 def many(number: int) -> str:
@@ -52,11 +54,12 @@ async def home(visit: Visit) -> Response:
         runs = await desk.runs(open_only=True)
         edits = await desk.edits()
         clock = await desk.clock()
-    visit.live(_LIVE)
+    total = sum(group.number for group in impacts.values())
+    visit.live(_LIVE if total < _A_NIGHT else _LIVE_AT_NIGHT)
     return visit.write(
         "dead_letters/home.html",
         impacts=[(impact, impacts.get(impact), chosen_of(impact)) for impact in Impact],
-        total=sum(group.number for group in impacts.values()),
+        total=total,
         largest=max((group.number for group in groups), default=1),
         groups=[(group, address(CHOSEN, _of_group(dead, group.worker, group.type, group.template, group.cause,
                                                   group.impact))) for group in groups],
@@ -77,7 +80,7 @@ def _of_group(
 
 async def listed(visit: Visit) -> Response:
     """Dead letters one by one, oldest first, searched and filtered."""
-    chosen = asked(visit)
+    chosen = await asked(visit)
     after = _after(visit.query("after"))
     async with visit.desk() as desk:
         rows = await desk.letters(chosen, _A_PAGE + 1, after)
@@ -102,14 +105,14 @@ def _place(letter: DeadLetter) -> str:
 def _after(said: str) -> tuple[datetime, UUID] | None:
     at, _, failed_id = said.partition("~")
     try:
-        return (datetime.fromisoformat(at), UUID(failed_id)) if said else None
+        return (instant_of(at), UUID(failed_id)) if said else None
     except ValueError:
         raise Problem(404, "not_found") from None
 
 
 async def choice(visit: Visit) -> Response:
     """A choice of them: how many, what they hold up, and what may be done with them."""
-    chosen = asked(visit)
+    chosen = await asked(visit)
     async with visit.desk() as desk:
         counts = {state: await desk.letter_count(chosen.within(state)) for state in STATES}
         impacts = await desk.letter_groups(chosen, By.IMPACT)
@@ -135,7 +138,7 @@ def _deed(do: _Do, told: str) -> Callable[[Visit], Awaitable[Response]]:
             async with visit.desk() as desk:
                 number = await do(desk, visit.site.ids, chosen, visit.word())
         except Fault as fault:
-            return visit.refused(back, fault)
+            return await visit.refused(back, fault)
         return visit.done(back, told.format(many(number)), "good" if number else "wait")
 
     return deed

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
+from services.console.roles import Act
 from services.console.visit import Problem, Visit
 from services.kernel.domain.impact import Impact
 from services.kernel.runtime.dead_letters.choice import OPEN, STATES, Chosen
@@ -17,14 +18,22 @@ SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(day
 _TEXTS = ("worker", "type", "cause", "template", "text")
 _LONGEST = 400
 _IDS_MOST = 500
+_YEARS = 1970, 2999
 
 Pairs = list[tuple[str, str]]
 
 
-def asked(visit: Visit, state: str = "dead") -> Chosen:
-    """What the address chooses; `state` where it says none."""
-    parameters = visit.request.query_params
-    return _chosen(parameters.getlist, state)
+async def asked(visit: Visit, state: str = "dead") -> Chosen:
+    """What the address chooses; `state` where it says none.
+
+    Raises:
+        Problem: a value is none that there is; or it searches what messages say, for somebody who may not read them.
+    """
+    chosen = _chosen(visit.request.query_params.getlist, state)
+    if chosen.text and not visit.may(Act.READ_MESSAGE):
+        await visit.note(Act.READ_MESSAGE, allowed=False, detail="searched what the messages of dead letters say")
+        raise Problem(403, "not_your_role")
+    return chosen
 
 
 def sent(visit: Visit) -> Chosen:
@@ -57,7 +66,7 @@ def _chosen(values: Callable[[str], Sequence[str]], state: str) -> Chosen:
     """
     try:
         ids = tuple(dict.fromkeys(UUID(each) for each in values("id")))
-        texts = {name: _last(values(name))[:_LONGEST] or None for name in _TEXTS}
+        texts = {name: _text(_last(values(name))) for name in _TEXTS}
         impact = Impact(said) if (said := _last(values("impact"))) else None
         since = _since(_last(values("since")))
     except ValueError:
@@ -70,6 +79,12 @@ def _chosen(values: Callable[[str], Sequence[str]], state: str) -> Chosen:
 
 def _last(values: Sequence[str]) -> str:
     return values[-1].strip() if values else ""
+
+
+def _text(said: str) -> str | None:
+    if "\x00" in said:
+        raise ValueError("no text of the database has this character")
+    return said[:_LONGEST] or None
 
 
 def _states(said: Sequence[str]) -> tuple[str, ...] | None:
@@ -88,5 +103,16 @@ def _since(said: str) -> datetime | None:
         return None
     if said in SPANS:
         return datetime.now(UTC) - SPANS[said]
+    return instant_of(said)
+
+
+def instant_of(said: str) -> datetime:
+    """An instant of an address, in UTC unless it says otherwise.
+
+    Raises:
+        ValueError: it is none, or so far away that no calendar of ours has it.
+    """
     instant = datetime.fromisoformat(said)
+    if not _YEARS[0] <= instant.year <= _YEARS[1]:
+        raise ValueError("too far away")
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -51,7 +51,7 @@ async def begin(visit: Visit) -> Response:
         async with visit.desk() as desk:
             run = await _begun(visit, desk, kind, chosen)
     except Fault as fault:
-        return visit.refused(address(CHOSEN, chosen), fault)
+        return await visit.refused(address(CHOSEN, chosen), fault)
     return visit.done(f"{RUNS}/{run.run_id}", f"The {_NAMES[kind]} of {many(run.total)} has begun.")
 
 
@@ -154,7 +154,7 @@ def _changed(change: _Change, told: str) -> Callable[[Visit], Awaitable[Response
             async with visit.desk() as desk:
                 await change(desk, run_id, visit.word())
         except Fault as fault:
-            return visit.refused(f"{RUNS}/{run_id}", fault)
+            return await visit.refused(f"{RUNS}/{run_id}", fault)
         return visit.done(f"{RUNS}/{run_id}", told)
 
     return changed

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+_LINES = frozenset("\n\t")
+
+
+def visible(text: str) -> str:
+    """Text from outside as everybody sees the same of it: what is no mark, or turns a line round, as its code."""
+    return "".join(mark if mark.isprintable() or mark in _LINES else f"\\u{ord(mark):04x}" for mark in text)
+
+
 TONES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "accepted": ("plain", "clock"),

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TypeAlias
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -97,12 +98,17 @@ class Fields:
 
 @dataclass(slots=True)
 class Visit(visits.Visit):
-    """A request to the console. `fields` are those of a form, `standing` what everybody must know, once admitted."""
+    """A request to the console. `fields` are those of a form, `standing` what everybody must know, once admitted.
+
+    `act` is what they were admitted to; `is_same_look`: the page asked by itself, within a look that is on record.
+    """
 
     site: Console
     fields: Fields = field(default_factory=lambda: Fields({}))
     standing: Standing | None = None
     seconds: int = 0
+    act: Act | None = None
+    is_same_look: bool = False
 
     # --- who, and what they may ---------------------------------------------------------------------------------------
 
@@ -163,6 +169,19 @@ class Visit(visits.Visit):
         async with self.site.people.open() as tx:
             await self.record(tx, act.value, allowed=allowed, notice_id=notice_id, detail=detail[:_MOST_DETAIL])
 
+    async def note_refusal(self, fault: Fault) -> None:
+        """Put on record that what this person's role lets them do was refused, and why."""
+        if self.act is not None:
+            await self.note(self.act, allowed=False, notice_id=self.named_notice, detail=f"refused: {fault.what}")
+
+    @property
+    def named_notice(self) -> UUID | None:
+        """The notice that the path names, if it names one."""
+        try:
+            return UUID(self.request.path_params.get("notice_id", ""))
+        except ValueError:
+            return None
+
     # --- how they are answered ----------------------------------------------------------------------------------------
 
     def live(self, seconds: int = 10) -> None:
@@ -196,6 +215,8 @@ class Visit(visits.Visit):
             "there": self.there,
             "seconds": self.seconds,
             "is_live": self.seconds or "pause" in self.request.query_params,
+            "pause": self._beside(pause="1"),
+            "go_on": self._beside(),
             "said": _said(self.site.said.of(self.request)),
         }
         page = visits.Visit.write(self, template, status, **{**frame, **values})
@@ -205,6 +226,11 @@ class Visit(visits.Visit):
             self.site.refreshed.ask(self.person, self.request)
         return page
 
+    def _beside(self, **more: str) -> str:
+        """The address of this page, as it was asked for, paused or not."""
+        asked = [(name, value) for name, value in self.request.query_params.multi_items() if name != "pause"]
+        return f"{quote(self.request.url.path)}?{urlencode([*asked, *more.items()])}".removesuffix("?")
+
     def done(self, path: str, text: object, tone: str = "good") -> RedirectResponse:
         """Lead to a page which says that it was done."""
         response = to(path)
@@ -212,8 +238,9 @@ class Visit(visits.Visit):
         self.site.said.give(response, base64.urlsafe_b64encode(said).decode(), _SAID_SECONDS)
         return response
 
-    def refused(self, path: str, fault: Fault) -> RedirectResponse:
-        """Lead to a page which says why it was not done."""
+    async def refused(self, path: str, fault: Fault) -> RedirectResponse:
+        """Lead to a page which says why it was not done; that it was not is on record as well."""
+        await self.note_refusal(fault)
         return self.done(path, fault.what, "bad")
 
 

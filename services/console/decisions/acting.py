@@ -36,7 +36,7 @@ async def acted(visit: Visit, here: str, work: Callable[[ConsoleDesk, Word], Awa
     try:
         done = await _tried(visit, work, visit.word())
     except Fault as fault:
-        return visit.refused(here, fault)
+        return await visit.refused(here, fault)
     return visit.done(done.leads_to or here, done.text)
 
 

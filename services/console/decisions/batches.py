@@ -102,7 +102,7 @@ async def judge(visit: Visit) -> Response:
     here = f"{HERE}/{batch_id}/{number}"
     verdict = _VERDICTS.get(visit.fields.get("verdict"))
     if verdict is None:
-        return visit.refused(here, Fault("say whether the sanction is right or wrong"))
+        return await visit.refused(here, Fault("say whether the sanction is right or wrong"))
 
     async def work(desk: ConsoleDesk, word: Word) -> Done:
         await judge_sampled(desk, batch_id, number, verdict, word)

@@ -90,7 +90,7 @@ def _cap(deed: _Deed) -> _Show:
         try:
             most = _most(visit.fields.get("cap"), row, deed)
         except Fault as fault:
-            return visit.refused(here, fault)
+            return await visit.refused(here, fault)
 
         async def work(desk: ConsoleDesk, word: Word) -> Done:
             async with desk.begin() as tx:

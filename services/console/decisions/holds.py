@@ -25,14 +25,14 @@ async def holds(visit: Visit) -> Response:
     """Open holds, the oldest first; of one kind, or all."""
     kind = visit.query("kind") if visit.query("kind") in KINDS else None
     async with visit.desk() as desk:
-        rows = await desk.holds(lifted=False, kind=None, notice_id=None, most=MOST + 1)
+        rows = await desk.holds(lifted=False, kind=kind, notice_id=None, most=MOST + 1)
+        numbers = {str(row["kind"]): row["number"] for row in await desk.open_holds()}
         now = (await desk.clock()).legal
-    counts = {each: sum(row["kind"] == each for row in rows) for each in KINDS}
-    shown = [row for row in rows[:MOST] if kind in (None, row["kind"])]
+    counts = {each: numbers.get(each, 0) for each in KINDS}
     return visit.write(
         "decisions/holds.html",
         tones=TONES,
-        rows=shown,
+        rows=rows[:MOST],
         counts=counts,
         kind=kind,
         now=now,
@@ -83,7 +83,7 @@ async def place(visit: Visit) -> Response:
     here = f"/notices/{notice_id}"
     kind = visit.fields.get("kind")
     if kind not in KINDS:
-        return visit.refused(f"{here}/hold", Fault("say why no sanction may fire"))
+        return await visit.refused(f"{here}/hold", Fault("say why no sanction may fire"))
 
     async def work(desk: ConsoleDesk, word: Word) -> Done:
         await place_hold(desk, visit.site.ids, notice_id, HoldKind(kind), word)
@@ -104,7 +104,7 @@ async def extend(visit: Visit) -> Response:
     try:
         until = date.fromisoformat(visit.fields.get("until"))
     except ValueError:
-        return visit.refused(f"{here}/deadline", Fault("give the new last day, as 2026-11-22"))
+        return await visit.refused(f"{here}/deadline", Fault("give the new last day, as 2026-11-22"))
 
     async def work(desk: ConsoleDesk, word: Word) -> Done:
         deadline = await extend_deadline(desk, visit.site.library, notice_id, until, word)

@@ -19,6 +19,8 @@ from services.kernel.runtime import desk_sanctions as acts
 from services.kernel.runtime.desk import Desk, SanctionCase, Word
 
 MOST = 200
+_ALL_REVERSALS = 2_000
+"""The statement gives the newest: of what is open the oldest must not be the ones left out."""
 VIEWS = ("awaiting", "proposed", "fired", "dropped", "all")
 _Act = Callable[[Desk, UUID, Word], Awaitable[SanctionCase]]
 
@@ -61,6 +63,7 @@ async def case(visit: Visit) -> Response:
         answer = await answer_of(visit, desk, notice) if row["state"] == "proposed" else None
         facts = (await desk.chains([notice_id]))[notice_id]
         holds = await desk.holds(lifted=False, kind=None, notice_id=notice_id, most=MOST)
+    await visit.note(Act.LOOK, notice_id=notice_id, detail=f"looked at sanction {row['sanction_id']}")
     return visit.write(
         "decisions/sanction.html", tones=TONES, row=row, stage=_stage(visit, row), notice=notice, answer=answer,
         steps=story(facts), holds=holds,
@@ -77,7 +80,7 @@ async def _row(desk: ConsoleDesk, sanction_id: UUID) -> Row:
 async def reversals(visit: Visit) -> Response:
     """Sanctions whose reversal is demanded, the oldest first; and what was decided of others."""
     async with visit.desk() as desk:
-        open_ones = await desk.sanctions(state="reversal_required", kind=None, most=MOST)
+        open_ones = await desk.sanctions(state="reversal_required", kind=None, most=_ALL_REVERSALS)
         decided = [
             row for state in ("rescinded", "upheld") for row in await desk.sanctions(state=state, kind=None, most=MOST)
         ]
