@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from services.cli import screen
-from services.cli.dead_letters import impact_of
+from services.cli.dead_letters_choice import impact_of
 from services.cli.dead_letters_edits import changes, tell_diff
 from services.cli.desk import lasting, minute, short, when
 from services.cli.screen import Column

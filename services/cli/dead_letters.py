@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Group, Parameter
 
 from services.cli import screen
-from services.cli.dead_letters_choice import OPEN, DeadLetterId, Filters, chosen_by, one
+from services.cli.dead_letters_choice import OPEN, DeadLetterId, Filters, chosen_by, impact_of, one
 from services.cli.desk import Most, at_desk, lasting, minute, named, plain, short, show_rows
 from services.cli.options import Json
 from services.cli.screen import Column
@@ -36,7 +36,6 @@ RETRIES = (
     Column("dead letter"), Column("next"), Column("attempts", number=True), Column("impact", fold=True),
     Column("cause", fold=True),
 )  # fmt: skip
-IMPACTS = {"blocks_sanction": "blocks a sanction", "deadline_at_risk": "deadline at risk"}
 MOST_GROUPS = 200
 State = Literal["dead", "retry", "replaying", "resolved", "discarded", "all"]
 By = Literal["cause_and_impact", "cause", "impact", "worker", "type", "template"]
@@ -93,11 +92,6 @@ def show_all(
     screen.table(columns, map(cells, rows), empty="There is no such dead letter.")
     if number > len(rows):
         screen.aside(f"{len(rows):,} of {number:,}; the next: --after {short(rows[-1].failed_id)}")
-
-
-def impact_of(row: DeadLetter | records.Group) -> str:
-    """The legal impact in words."""
-    return IMPACTS.get(row.impact, row.impact.replace("_", " ")) if row.impact else "several"
 
 
 def _cells(row: DeadLetter) -> tuple[object, ...]:

@@ -16,11 +16,12 @@ from services.kernel.runtime.fault import Exit, Fault
 if TYPE_CHECKING:
     from services.kernel.adapters.postgres.desk import PostgresDesk
     from services.kernel.runtime.dead_letters.choice import Chosen
-    from services.kernel.runtime.dead_letters.records import DeadLetter
+    from services.kernel.runtime.dead_letters.records import DeadLetter, Group
 
 Ids = Annotated[str, Parameter(help="Dead letters: their ids, or how the ids end.")]
 DeadLetterId = Annotated[str, Parameter(help="A dead letter: its id, or how the id ends.")]
 All = Annotated[bool, Parameter(name="--all", help="All that the filters leave.")]
+_IMPACTS = {"blocks_sanction": "blocks a sanction", "deadline_at_risk": "deadline at risk"}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -110,3 +111,8 @@ def _since(text: str) -> datetime | None:
     except ValueError:
         raise Fault(f"{text!r} is no time", "--since", "write 30m, 6h, 2d or 2026-11-22", code=Exit.USAGE) from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def impact_of(row: DeadLetter | Group) -> str:
+    """The legal impact in words."""
+    return _IMPACTS.get(row.impact, row.impact.replace("_", " ")) if row.impact else "several"

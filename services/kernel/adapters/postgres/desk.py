@@ -74,9 +74,7 @@ class DeskTransaction(BrakeTransaction, LetterActs, RetentionActs):
         await self._connection.execute(sql("desk_outbox"), types, bodies)
 
 
-class PostgresDesk(
-    DeskReads, BrakeReads, DecisionReads, LetterReads, RunReads, RetentionReads, SubjectReads
-):
+class PostgresDesk(DeskReads, BrakeReads, DecisionReads, LetterReads, RunReads, RetentionReads, SubjectReads):
     """One connection: transactions for acts, statements for reads."""
 
     def __init__(self, connection: Link, ids: Ids) -> None:
