@@ -19,7 +19,7 @@ from services.kernel.runtime.dead_letters.choice import Chosen
 from services.kernel.runtime.dead_letters.records import Ended, Kind, RunItem
 from services.kernel.runtime.desk import Word
 from tests.rig.dead_letters import Yard, alerts, bounces, facts, gates, hooks, requests
-from tests.rig.dead_letters.judge import snapshot
+from tests.rig.dead_letters.judge import Snapshot, snapshot
 from tests.rig.rabbitmq import RabbitNode
 from tests.rig.smtp_sink import SinkProcess
 from tests.rig.system import System
@@ -59,7 +59,7 @@ async def ledger(trial_database_url: str) -> AsyncIterator[PostgresLedger]:
 @pytest.fixture
 def duly(trial_database_url: str, rabbit_node: RabbitNode, smtp_sink: SinkProcess, tmp_path: Path) -> Iterable[System]:
     rabbit_node.delete_all_queues()
-    settings = {"DULY_WEBHOOK_KEYS": f"fees:{'ab' * 24}", "DULY_RESCUE_GRACE": "3600"}
+    settings = {"DULY_WEBHOOK_KEYS": f"fees:{'ab' * 24}", "DULY_RESCUE_GRACE": "3600", "DULY_MARK_EVERY": "0.5"}
     system = System(trial_database_url, rabbit_node.url, f"smtp://127.0.0.1:{smtp_sink.port}", tmp_path, settings)
     yield system
     system.stop()
@@ -74,6 +74,18 @@ async def ended(duly: System, desk: PostgresDesk, kind: Kind, ids: Iterable[UUID
     return await desk.run_items(run.run_id, 5000)
 
 
+async def at_rest(duly: System, ledger: PostgresLedger) -> Snapshot:
+    """How it stands once nothing has moved while three marks went round by relay, broker and intake."""
+    before = await snapshot(ledger, whole=True)
+    while True:
+        marks = await ledger.pool.fetchval("SELECT count(*) FROM mark")
+        await duly.until("SELECT count(*) > $1 FROM mark", True, marks + 2, seconds=60)
+        now = await snapshot(ledger, whole=True)
+        if not FACTS & set(now.differs_from(before)):
+            return now
+        before = now
+
+
 async def test_what_real_workers_said_of_their_dead_letters_is_what_they_then_did(
     duly: System, ledger: PostgresLedger
 ) -> None:
@@ -85,7 +97,7 @@ async def test_what_real_workers_said_of_their_dead_letters_is_what_they_then_di
                 await yard.tell(story)
             await yard.rest()
         await duly.start(*WORKERS)
-        before = await snapshot(ledger, whole=True)
+        before = await at_rest(duly, ledger)
         said = {item.failed_id: item for item in await ended(duly, desk, Kind.REHEARSAL, yard.stories)}
         changed = (await snapshot(ledger, whole=True)).differs_from(before)
         assert not FACTS & set(changed)
