@@ -165,6 +165,20 @@ def test_an_id_typed_in_another_way_is_the_same_id(typed: str) -> None:
     assert same_person(signature("Ann Price", "a7c1"), typed)
 
 
+# --- where an act leads -----------------------------------------------------------------------------------------------
+
+
+async def test_an_act_on_a_page_of_items_leads_back_to_them(console: OpenedConsole) -> None:
+    operator = await console.officer("operator")
+    ids = [str(uuid4()) for _ in range(50)]
+    answer = await operator.client.post(
+        "/dead-letters/discard", data={"csrf": operator.csrf, "reason": WHY, "id": ids, "state": "all"}
+    )
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/dead-letters/chosen?id=" + ids[0])
+    assert answer.headers["location"].count("id=") == 50
+
+
 # --- lists that say what they show ------------------------------------------------------------------------------------
 
 

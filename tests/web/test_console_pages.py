@@ -113,7 +113,9 @@ def paths(office: Office) -> list[str]:
 async def test_axe_finds_nothing_on_any_page(browser: Browser, office: Office, dark: bool) -> None:
     async with officer(browser, office, dark=dark) as page:
         for path in paths(office):
-            await page.goto(office.console.url + path)
+            answer = await page.goto(office.console.url + path)
+            assert answer, path
+            assert answer.ok is (path != "/nothing"), path
             await accessible(page)
             await look(page)
 
@@ -121,7 +123,9 @@ async def test_axe_finds_nothing_on_any_page(browser: Browser, office: Office, d
 async def test_no_page_scrolls_sideways_on_a_narrow_screen(browser: Browser, office: Office) -> None:
     async with officer(browser, office, width=NARROW) as page:
         for path in paths(office):
-            await page.goto(office.console.url + path)
+            answer = await page.goto(office.console.url + path)
+            assert answer, path
+            assert answer.ok is (path != "/nothing"), path
             await fits(page)
             await look(page)
 

@@ -286,7 +286,9 @@ async def test_axe_finds_nothing_on_any_page(browser: Browser, day: Day, dark: b
     async with opened_console(day.bench) as console, visitor(browser, dark=dark) as page:
         await signed_in(page, console, "operator")
         for path in await paths(day):
-            await page.goto(console.url + path)
+            answer = await page.goto(console.url + path)
+            assert answer, path
+            assert answer.ok, path
             await seen(page)
 
 
@@ -294,7 +296,9 @@ async def test_no_page_scrolls_sideways_on_a_narrow_screen(browser: Browser, day
     async with opened_console(day.bench) as console, visitor(browser, width=NARROW) as page:
         await signed_in(page, console, "operator")
         for path in await paths(day):
-            await page.goto(console.url + path)
+            answer = await page.goto(console.url + path)
+            assert answer, path
+            assert answer.ok, path
             await fits(page)
             await look(page)
 

@@ -68,7 +68,7 @@ def comes_from(request: Request, origin: str) -> bool:
     return said is None or said in {origin, "null"}  # "null": our pages send no referrer, and so no origin
 
 
-def safe_path(text: str) -> str:
-    """A path of this site to go to, or its first page."""
+def safe_path(text: str, longest: int = 200) -> str:
+    """A path of this site to go to, or its first page; none of ours is longer, unless it carries a choice."""
     is_ours = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isascii() and text.isprintable()
-    return text if is_ours and "\\" not in text and len(text) <= 200 else "/"  # noqa: PLR2004 -- longer is none of ours
+    return text if is_ours and "\\" not in text and len(text) <= longest else "/"

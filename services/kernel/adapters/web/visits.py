@@ -18,6 +18,8 @@ from services.kernel.ledger.people import People, PeopleLedger, Session
 
 NOBODY = "nobody"
 _YEAR = 365 * 86400
+_LONGEST = 3_000
+"""Of an address that we lead to, which may name a page's worth of items; a proxy's headers have room for it."""
 
 
 class Problem(Exception):
@@ -195,7 +197,7 @@ class Visit:
 
 def to(path: str) -> RedirectResponse:
     """Lead the browser to a page of ours."""
-    return RedirectResponse(safe_path(path), 303)
+    return RedirectResponse(safe_path(path, _LONGEST), 303)
 
 
 def preferred(accepted: str, known: tuple[str, ...]) -> str:
