@@ -70,7 +70,7 @@ class House:
 
     async def open_it(self) -> None:
         """The recipient opens the notice in the inbox."""
-        inbox = self.doors.inbox.inbox
+        inbox = self.doors.inbox.site
         async with inbox.ledger.open() as tx:
             business = ActsFor("B-one", "One")
             _, cookie = await inbox.sessions.begin(Person("p1", "A. Price", (business,)), "en", tx)

@@ -22,7 +22,7 @@ CLIENT = oidc.AsyncOAuth2Client
 SHARED = OctKey.import_key(b"x" * 32)
 NOW = int(time.time())
 GOOD: dict[str, Any] = {
-    "iss": ISSUER, "aud": "duly", "sub": "ann", "exp": NOW + 100, "iat": NOW, "nonce": "n", "businesses": ["B1"],
+    "iss": ISSUER, "aud": "duly", "sub": "ann", "exp": NOW + 3600, "iat": NOW, "nonce": "n", "businesses": ["B1"],
 }  # fmt: skip
 DISCOVERED = {
     "issuer": ISSUER, "authorization_endpoint": f"{ISSUER}/go", "token_endpoint": f"{ISSUER}/token",
