@@ -33,7 +33,7 @@ run: $(STAMP) ## Play a sample day through the real workers, embedded; in a term
 	@$(BIN)/duly trial
 
 test: $(STAMP) ## Run every test: two files at a time, then what kills and stalls by itself
-	@$(BIN)/pytest -q -n 2 --dist loadfile --ignore tests/faults
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/faults
 	@$(BIN)/pytest -q tests/faults
 
 check: $(STAMP) ## Lint, format, types, import contracts, schema drift, fast tests

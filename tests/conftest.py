@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +18,14 @@ _PLAIN = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structl
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _PLAIN])
 
 pytest_plugins = [f"tests.rig.{part}" for part in ("postgres", "rabbitmq", "smtp_sink", "browser", "oidc")]
+
+_LAST = ("handlers", "ports", "schemas", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for browsers and processes first, what takes milliseconds last: so both cores are busy to the end."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    return max((place for place, folder in enumerate(_LAST, start=1) if folder in item.path.parts), default=0)
