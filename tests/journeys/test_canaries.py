@@ -319,7 +319,7 @@ async def erased(house: House) -> None:
     open_evidence = "SELECT evidence_id FROM raw_evidence WHERE state IN ('waiting', 'parked', 'dead')"
     async with house.system.sql() as connection:
         for row in await connection.fetch(open_evidence):
-            house.command("evidence", "clear", str(row["evidence_id"]), "--reason", planted("reason"), "--by", "O. Fficer")
+            house.command("evidence", "clear", str(row["evidence_id"]), "--reason", planted("reason"), "--by", "O. N.")
     for ref in ("q-bounced",):
         await house.system.until(
             "SELECT count(*) FROM outbox WHERE sent_at IS NULL AND notice_id = (SELECT notice_id FROM notice "
