@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -165,18 +165,18 @@ async def test_mailgun_signs_for_a_subaccount_with_the_parents_key_too() -> None
 @pytest.mark.parametrize(
     ("provider", "signed"),
     [
-        (MAILGUN, rig.mailgun(EVENT, key="not-our-key")),
-        (SENDGRIDS, forged(SENDGRID.call(EVENT))),
-        (SENDGRIDS, rig.Sendgrid().call(EVENT)),
-        (SENDGRIDS, (b"[]", {sendgrid.SIGNATURE: "!", sendgrid.TIMESTAMP: "1"})),
-        (POSTMARK, rig.postmark(EVENT, "postmark:not-the-password")),
-        (POSTMARK, (b"{}", {"authorization": "Basic ?"})),
-        (GENERIC, forged(rig.generic(EVENT))),
-        (GENERIC, rig.generic(EVENT, key=b"k" * 32)),
+        (MAILGUN, lambda: rig.mailgun(EVENT, key="not-our-key")),
+        (SENDGRIDS, lambda: forged(SENDGRID.call(EVENT))),
+        (SENDGRIDS, lambda: rig.Sendgrid().call(EVENT)),
+        (SENDGRIDS, lambda: (b"[]", {sendgrid.SIGNATURE: "!", sendgrid.TIMESTAMP: "1"})),
+        (POSTMARK, lambda: rig.postmark(EVENT, "postmark:not-the-password")),
+        (POSTMARK, lambda: (b"{}", {"authorization": "Basic ?"})),
+        (GENERIC, lambda: forged(rig.generic(EVENT))),
+        (GENERIC, lambda: rig.generic(EVENT, key=b"k" * 32)),
     ],
 )
-async def test_what_our_keys_did_not_sign_is_forged(provider: Provider, signed: rig.Signed) -> None:
-    assert await refused(provider, signed, "relay") == (403, "forged")
+async def test_what_our_keys_did_not_sign_is_forged(provider: Provider, signed: Callable[[], rig.Signed]) -> None:
+    assert await refused(provider, signed(), "relay") == (403, "forged")
 
 
 @pytest.mark.parametrize("provider", [SES, MAILGUN, SENDGRIDS, POSTMARK, GENERIC])
@@ -188,19 +188,19 @@ async def test_what_is_not_signed_at_all_proves_nothing(provider: Provider, body
 @pytest.mark.parametrize(
     ("provider", "signed"),
     [
-        (SES, SNS.call(EVENT, ago=ses.RETRIED_FOR + 400)),
-        (SES, SNS.call(EVENT, ago=-400)),
-        (SES, SNS.call(EVENT, Timestamp="2026-01-01T00:00:00")),
-        (MAILGUN, rig.mailgun(EVENT, ago=mailgun.RETRIED_FOR + 400)),
-        (MAILGUN, rig.mailgun(EVENT, ago=-400)),
-        (SENDGRIDS, SENDGRID.call(EVENT, ago=sendgrid.RETRIED_FOR + 400)),
-        (SENDGRIDS, SENDGRID.call(EVENT, ago=-400)),
-        (GENERIC, rig.generic(EVENT, ago=400)),
-        (GENERIC, rig.generic(EVENT, ago=-400)),
+        (SES, lambda: SNS.call(EVENT, ago=ses.RETRIED_FOR + 400)),
+        (SES, lambda: SNS.call(EVENT, ago=-400)),
+        (SES, lambda: SNS.call(EVENT, Timestamp="2026-01-01T00:00:00")),
+        (MAILGUN, lambda: rig.mailgun(EVENT, ago=mailgun.RETRIED_FOR + 400)),
+        (MAILGUN, lambda: rig.mailgun(EVENT, ago=-400)),
+        (SENDGRIDS, lambda: SENDGRID.call(EVENT, ago=sendgrid.RETRIED_FOR + 400)),
+        (SENDGRIDS, lambda: SENDGRID.call(EVENT, ago=-400)),
+        (GENERIC, lambda: rig.generic(EVENT, ago=400)),
+        (GENERIC, lambda: rig.generic(EVENT, ago=-400)),
     ],
 )
-async def test_what_was_signed_too_far_from_now_is_stale(provider: Provider, signed: rig.Signed) -> None:
-    assert await refused(provider, signed, "relay") == (403, "stale")
+async def test_what_was_signed_too_far_from_now_is_stale(provider: Provider, signed: Callable[[], rig.Signed]) -> None:
+    assert await refused(provider, signed(), "relay") == (403, "stale")
 
 
 async def test_what_a_provider_sends_again_with_its_first_signature_still_counts() -> None:
