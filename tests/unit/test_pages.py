@@ -44,6 +44,10 @@ def test_values_are_escaped_in_pages_and_in_words(site: Path) -> None:
     assert written(site, "{{ who }} {{ t('hello', name=who) }}", who="<b>") == "&lt;b&gt; Hello &lt;b&gt;"
 
 
+def test_what_a_filter_makes_of_a_constant_is_in_the_pages_own_language(site: Path) -> None:
+    assert [written(site, "{{ 640 | size }}", language) for language in ("en", "cy")] == ["640 bytes", "640 beit"]
+
+
 def test_markup_goes_into_words_as_it_is(site: Path) -> None:
     assert written(site, "{{ t('hello', name=who) }}", who=Markup("<b>A</b>")) == "Hello <b>A</b>"
 

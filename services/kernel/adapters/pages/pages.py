@@ -23,7 +23,7 @@ KIT = Path(__file__).parent
 
 
 class _Compiled(BytecodeCache):
-    """Templates compiled in this process: each once, whatever the language."""
+    """Templates compiled in this process, each once a language: what a filter makes of a constant is compiled in."""
 
     def __init__(self) -> None:
         self._code: dict[tuple[str, str], CodeType | None] = {}
@@ -35,7 +35,7 @@ class _Compiled(BytecodeCache):
         self._code[bucket.key, bucket.checksum] = bucket.code
 
 
-_COMPILED = _Compiled()
+_COMPILED: dict[str, _Compiled] = {}
 
 
 class Pages:
@@ -85,7 +85,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
-            bytecode_cache=_COMPILED,
+            bytecode_cache=_COMPILED.setdefault(writing.words.language, _Compiled()),
             cache_size=-1,
         )
         words = writing.words
